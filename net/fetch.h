@@ -30,24 +30,31 @@ struct fetcher_options {
     bool public_only;
     const struct ol_cidrs *allow;
     unsigned max_active; /* requests under way; beyond: -EAGAIN. 0: 256 */
+    /* http_proxy and so on are honoured: for the user's own downloads only. */
+    bool env_proxy;
 };
 
 int fetcher_create(uv_loop_t *loop, const struct fetcher_options *options,
                    struct fetcher **ret);
-/* Cancels what is under way (without call-backs).  NULL is legal. */
+/*
+ * Cancels what is under way (without call-backs).  NULL is legal.  Memory is
+ * freed by the loop's next turns: run it before closing it.
+ */
 void fetcher_free(struct fetcher *fetcher);
 
 struct fetch_result {
-    int error;        /* 0: an answer with any status arrived whole; -errno:
-                         -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH (refused
-                         address or no such host), -EMSGSIZE (over max_body),
-                         -ECANCELED (a call-back said no), -EPROTO, -EIO */
-    int status;       /* HTTP status, 0 if none came */
-    const char *text; /* for people: "cannot connect to ...: ..." or "" */
-    const char *body; /* without on_data: NUL-terminated, borrowed */
-    size_t body_len;  /* with on_data: bytes passed on */
-    int64_t date;     /* the Date header, 0 if none */
-    const char *address; /* remote address, "" before one is known */
+    int error;            /* 0: an answer with any status arrived whole; -errno:
+                             -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH (refused
+                             address or no such host), -EMSGSIZE (over max_body),
+                             -ECANCELED (a call-back said no), -EKEYREJECTED (TLS
+                             certificate), -EPROTO, -EIO, -ENOMEM */
+    int status;           /* HTTP status, 0 if none came */
+    const char *text;     /* for people: "cannot connect to ...: ..." or "" */
+    const char *body;     /* without on_data: NUL-terminated, borrowed */
+    size_t body_len;      /* with on_data: bytes passed on */
+    int64_t date;         /* the Date header, 0 if none */
+    const char *address;  /* remote address, "" before one is known */
+    const char *redirect; /* where a 3xx points, absolute, or "" */
 };
 
 struct fetch_request {
@@ -56,7 +63,7 @@ struct fetch_request {
     const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
     const void *body;           /* copied */
     size_t body_len;
-    size_t max_body;   /* of the answer; 0: 64 KiB */
+    size_t max_body;     /* of the answer; 0: 64 KiB */
     unsigned connect_ms; /* 0: 5000 */
     unsigned total_ms;   /* 0: no limit */
     unsigned stall_ms;   /* no byte for this long (after connect): -ETIMEDOUT.
