@@ -1,0 +1,233 @@
+/*
+ * Pieces, table, root, and the one pass that computes them.  Knows no file and
+ * no thread: bytes come in order, from wherever.
+ */
+#include "offload/content.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECES_WANTED 400
+/* Three hashes read the same bytes: in portions that stay in the cache. */
+#define PORTION (64u << 10)
+
+uint32_t
+ol_piece_size(uint64_t size)
+{
+    uint32_t piece = OL_PIECE_MIN;
+
+    while (piece < OL_PIECE_MAX && size > (uint64_t)piece * PIECES_WANTED)
+        piece *= 2;
+    return piece;
+}
+
+uint32_t
+ol_piece_count(uint64_t size)
+{
+    uint32_t piece = ol_piece_size(size);
+
+    if (size == 0 || size > OL_CONTENT_MAX)
+        return 0;
+    return (uint32_t)((size + piece - 1) / piece);
+}
+
+uint32_t
+ol_piece_length(uint64_t size, uint32_t index)
+{
+    uint32_t piece = ol_piece_size(size), count = ol_piece_count(size);
+
+    if (index >= count)
+        return 0;
+    if (index + 1 < count)
+        return piece;
+    return (uint32_t)(size - (uint64_t)index * piece);
+}
+
+void
+ol_digest_clear(struct ol_digest *digest)
+{
+    free(digest->table);
+    free(digest->sha1);
+    memset(digest, 0, sizeof(*digest));
+}
+
+struct ol_hasher {
+    struct ol_digest digest; /* table and sha1 fill up as pieces end */
+    uint64_t done;           /* bytes so far */
+    uint32_t index;          /* piece under way */
+    uint32_t left;           /* bytes that it lacks */
+    bool failed;
+    EVP_MD *md_sha256, *md_sha1; /* fetched once: fetching per piece costs */
+    EVP_MD_CTX *whole, *piece, *piece_sha1;
+};
+
+static bool
+hasher_start_piece(struct ol_hasher *h)
+{
+    h->left = ol_piece_length(h->digest.size, h->index);
+    return EVP_DigestInit_ex2(h->piece, h->md_sha256, NULL) == 1 &&
+           EVP_DigestInit_ex2(h->piece_sha1, h->md_sha1, NULL) == 1;
+}
+
+static bool
+hasher_end_piece(struct ol_hasher *h)
+{
+    uint8_t *hash = h->digest.table + (size_t)h->index * OL_HASH_BYTES;
+    uint8_t *sha1 = h->digest.sha1 + (size_t)h->index * OL_SHA1_BYTES;
+
+    if (EVP_DigestFinal_ex(h->piece, hash, NULL) != 1 ||
+        EVP_DigestFinal_ex(h->piece_sha1, sha1, NULL) != 1)
+        return false;
+    h->index++;
+    return h->index == h->digest.piece_count || hasher_start_piece(h);
+}
+
+int
+ol_hasher_create(uint64_t size, struct ol_hasher **ret)
+{
+    struct ol_hasher *h;
+    uint32_t count = ol_piece_count(size);
+
+    if (count == 0)
+        return -EINVAL;
+    h = calloc(1, sizeof(*h));
+    if (h == NULL)
+        return -ENOMEM;
+
+    h->digest.size = size;
+    h->digest.piece_size = ol_piece_size(size);
+    h->digest.piece_count = count;
+    h->digest.table = calloc(count, OL_HASH_BYTES);
+    h->digest.sha1 = calloc(count, OL_SHA1_BYTES);
+    h->md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    h->md_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    h->whole = EVP_MD_CTX_new();
+    h->piece = EVP_MD_CTX_new();
+    h->piece_sha1 = EVP_MD_CTX_new();
+    if (h->digest.table == NULL || h->digest.sha1 == NULL ||
+        h->md_sha256 == NULL || h->md_sha1 == NULL || h->whole == NULL ||
+        h->piece == NULL || h->piece_sha1 == NULL ||
+        EVP_DigestInit_ex2(h->whole, h->md_sha256, NULL) != 1 ||
+        !hasher_start_piece(h)) {
+        ol_hasher_free(h);
+        return -ENOMEM;
+    }
+    *ret = h;
+    return 0;
+}
+
+int
+ol_hasher_update(struct ol_hasher *h, const void *data, size_t len)
+{
+    const uint8_t *p = data;
+
+    if (h->failed)
+        return -EIO;
+    if (len > h->digest.size - h->done)
+        return -EFBIG;
+
+    while (len > 0) {
+        size_t n = len < PORTION ? len : PORTION;
+
+        if (n > h->left)
+            n = h->left;
+        h->failed = EVP_DigestUpdate(h->whole, p, n) != 1 ||
+                    EVP_DigestUpdate(h->piece, p, n) != 1 ||
+                    EVP_DigestUpdate(h->piece_sha1, p, n) != 1;
+        h->left -= (uint32_t)n;
+        if (!h->failed && h->left == 0)
+            h->failed = !hasher_end_piece(h);
+        if (h->failed)
+            return -EIO;
+        h->done += n;
+        p += n;
+        len -= n;
+    }
+    return 0;
+}
+
+static int
+sha256_digest(const void *data, size_t len, uint8_t ret[OL_HASH_BYTES])
+{
+    return EVP_Digest(data, len, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -EIO;
+}
+
+int
+ol_hasher_finish(struct ol_hasher *h, struct ol_digest *ret)
+{
+    struct ol_digest *digest = &h->digest;
+
+    if (h->failed)
+        return -EIO;
+    if (h->done != digest->size)
+        return -EBADMSG;
+
+    h->failed = true; /* nothing may follow, whatever comes of it */
+    if (EVP_DigestFinal_ex(h->whole, digest->sha256, NULL) != 1 ||
+        sha256_digest(digest->table,
+                      (size_t)digest->piece_count * OL_HASH_BYTES,
+                      digest->root) < 0)
+        return -EIO;
+    *ret = *digest;
+    digest->table = NULL;
+    digest->sha1 = NULL;
+    return 0;
+}
+
+void
+ol_hasher_free(struct ol_hasher *h)
+{
+    if (h == NULL)
+        return;
+    EVP_MD_CTX_free(h->whole);
+    EVP_MD_CTX_free(h->piece);
+    EVP_MD_CTX_free(h->piece_sha1);
+    EVP_MD_free(h->md_sha256);
+    EVP_MD_free(h->md_sha1);
+    ol_digest_clear(&h->digest);
+    free(h);
+}
+
+void
+ol_sha256(const void *data, size_t len, uint8_t ret[OL_HASH_BYTES])
+{
+    /* Going on with a hash that is none would be worse than to stop. */
+    if (sha256_digest(data, len, ret) < 0)
+        abort();
+}
+
+int
+ol_table_check(const uint8_t *table, size_t len, uint64_t size,
+               const uint8_t root[OL_HASH_BYTES], struct ol_error *err)
+{
+    uint8_t hash[OL_HASH_BYTES];
+    size_t want = (size_t)ol_piece_count(size) * OL_HASH_BYTES;
+
+    if (want == 0 || len != want)
+        return ol_error_set(err, EBADMSG, "piece table: %zu bytes, not %zu",
+                            len, want);
+    if (sha256_digest(table, len, hash) < 0)
+        return ol_error_set(err, EIO, "piece table: SHA-256 failed");
+    if (memcmp(hash, root, OL_HASH_BYTES) != 0)
+        return ol_error_set(err, EBADMSG,
+                            "piece table: does not hash to the root");
+    return 0;
+}
+
+int
+ol_piece_check(const uint8_t *table, uint64_t size, uint32_t index,
+               const void *data, size_t len)
+{
+    uint8_t hash[OL_HASH_BYTES];
+
+    if (index >= ol_piece_count(size) || len != ol_piece_length(size, index))
+        return -EBADMSG;
+    if (sha256_digest(data, len, hash) < 0)
+        return -EIO;
+    if (memcmp(hash, table + (size_t)index * OL_HASH_BYTES, OL_HASH_BYTES) != 0)
+        return -EBADMSG;
+    return 0;
+}
