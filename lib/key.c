@@ -86,29 +86,32 @@ no_passphrase(char *buf, int size, int writing, void *arg)
     return -1;
 }
 
-static bool
-text_has(const char *text, size_t len, const char *what)
-{
-    return memmem(text, len, what, strlen(what)) != NULL;
-}
-
+/* Says what was found in place of a private key that OpenSSL reads. */
 static int
-pem_refuse(const char *pem, size_t len, struct ol_error *err)
+pem_refuse(BIO *bio, struct ol_error *err)
 {
-    if (text_has(pem, len, "-----BEGIN ENCRYPTED PRIVATE KEY-----") ||
-        text_has(pem, len, "Proc-Type: 4,ENCRYPTED"))
-        return ol_error_set(err, EBADMSG,
-                            "the private key is encrypted; "
-                            "store it without a passphrase");
-    if (text_has(pem, len, "PRIVATE KEY-----"))
-        return ol_error_set(err, EBADMSG, "the private key is damaged");
-    if (text_has(pem, len, "-----BEGIN PUBLIC KEY-----"))
-        return ol_error_set(err, EBADMSG,
-                            "a public key only; the private key is needed");
-    if (text_has(pem, len, "-----BEGIN CERTIFICATE-----"))
-        return ol_error_set(err, EBADMSG,
-                            "a certificate; an Ed25519 private key is needed");
-    return ol_error_set(err, EBADMSG, "no private key in PEM form");
+    char *name = NULL, *header = NULL;
+    unsigned char *data = NULL;
+    long len = 0;
+    int rc;
+
+    BIO_reset(bio);
+    if (PEM_read_bio(bio, &name, &header, &data, &len) != 1)
+        return ol_error_set(err, EBADMSG, "no private key in PEM form");
+    if (strcmp(name, PEM_STRING_PKCS8) == 0 || header[0] != '\0')
+        rc = ol_error_set(err, EBADMSG,
+                          "the private key is encrypted; store it without a "
+                          "passphrase");
+    else if (strcmp(name, PEM_STRING_PKCS8INF) == 0)
+        rc = ol_error_set(err, EBADMSG, "the private key is damaged");
+    else
+        rc = ol_error_set(err, EBADMSG,
+                          "\"%.40s\" in place of an Ed25519 \"PRIVATE KEY\"",
+                          name);
+    OPENSSL_clear_free(data, (size_t)len);
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    return rc;
 }
 
 int
@@ -131,7 +134,7 @@ ol_key_from_pem(const char *pem, size_t len, struct ol_key **ret,
     }
     pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
     if (pkey == NULL) {
-        rc = pem_refuse(pem, len, err);
+        rc = pem_refuse(bio, err);
         goto out;
     }
     if (!EVP_PKEY_is_a(pkey, "ED25519")) {
