@@ -1,9 +1,21 @@
 # Offload.  `make help` lists the targets.
+#
+# Everything built lies in build/FLAVOUR; each flavour has objects of its own,
+# which depend on the headers they include and on the compiler's command line.
+# Steps that need an order (packages, build, run) are sub-makes of one recipe.
 
 FLAVOUR ?= release
-CC ?= gcc
-B := build/$(FLAVOUR)
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+B ?= build/$(FLAVOUR)
 VERSION := 0.1.0
+
+FLAVOURS := release debug asan ubsan tsan
+ifeq ($(filter $(FLAVOUR),$(FLAVOURS)),)
+$(error FLAVOUR=$(FLAVOUR) is not known; it is one of: $(FLAVOURS))
+endif
+ifeq ($(MAKELEVEL)$(filter -j% --jobs%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 CSTD := -std=c11 -D_GNU_SOURCE
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -15,8 +27,10 @@ CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined
 CFLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan := -O1 -g -fsanitize=thread
+LDFLAGS_release := -Wl,-z,relro,-z,now
 ALL_CFLAGS = $(CSTD) $(WARN) -fPIC -fvisibility=hidden $(CFLAGS_$(FLAVOUR)) \
              $(CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c)
 NET_SRC := $(wildcard net/*.c)
@@ -31,37 +45,64 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 PROGRAMS := $(B)/offload-coordinator $(B)/offload-node $(B)/offload
 UNIT_TESTS := $(patsubst t/unit/%.c,$(B)/t/%,$(wildcard t/unit/*.c))
 
-all: $(PROGRAMS) ## build the programs
+all: $(PROGRAMS) ## build the programs (FLAVOUR=release debug asan ubsan tsan)
 
 $(B)/offload-coordinator: $(call obj,$(COORDINATOR_SRC))
 $(B)/offload-coordinator: LDLIBS += -lhiredis
 $(B)/offload-node: $(call obj,$(NODE_SRC))
 $(B)/offload: $(call obj,$(CLIENT_SRC))
 $(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libolnet.a \
-	    $(B)/liboffload.a $(LDLIBS) $(NET_LIBS) $(LIB_LIBS) -lpthread
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	    $(B)/libolnet.a $(B)/liboffload.a $(LDLIBS) $(NET_LIBS) \
+	    $(LIB_LIBS) -lpthread
 
 $(B)/liboffload.a: $(call obj,$(LIB_SRC))
 $(B)/libolnet.a: $(call obj,$(NET_SRC))
 $(B)/%.a:
 	rm -f $@ && ar rcs $@ $^
 
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # A unit test includes the .c file under test, so it links what that needs.
-$(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a
+$(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -It/unit $(ALL_CFLAGS) -MMD -MP -o $@ $< \
-	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis $(NET_LIBS) $(LIB_LIBS) \
-	    -lpthread
+	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis $(NET_LIBS) \
+	    $(LIB_LIBS) -lpthread
 
-unit: $(UNIT_TESTS)
-	prove -e '' $(UNIT_TESTS)
+# Changes only when the command line does.
+COMMAND_LINE = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(B)/flags: always
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(COMMAND_LINE))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(COMMAND_LINE))' > $@
+
+unit-tests: $(UNIT_TESTS)
+
+unit: unit-tests ## build and run the C unit tests only
+	mk/test.pl $(UNIT_TESTS)
+
+-include mk/module.mk
+include mk/test.mk
+include mk/run.mk
+include mk/install.mk
+
+help: ## list the targets
+	@echo 'make run, make test; and'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) \
+	    | sort -u | awk -F'|' '{ printf "%-13s %s\n", $$1, $$2 }'
+
+deps: ## install the Debian packages that are missing
+	mk/deps.sh build run test check
+
+loc: ## count the lines of each part
+	@mk/loc.sh
 
 clean: ## remove everything built
 	rm -rf build
 
-.PHONY: all unit clean
--include $(shell find build -name '*.d' 2>/dev/null)
+always:
+.PHONY: all always clean deps help loc unit unit-tests
+-include $(shell find $(B)/obj $(B)/t -name '*.d' 2>/dev/null)

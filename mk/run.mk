@@ -1,0 +1,13 @@
+# The demo: a site, its coordinator and three nodes on this machine.
+
+run: ## start a whole demo; PORT=8080, DETACH=1 to return at once
+	@mk/deps.sh build run
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory B=$(MODULE_B) FLAVOUR=release module
+	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) exec demo/run
+
+stop: ## stop a demo that runs
+	@demo/run stop
+
+.PHONY: run stop
+export PORT DETACH
