@@ -63,9 +63,16 @@ fi
 
 echo "Installing Debian packages:$missing"
 
+# By systemd or by an init script; deb-systemd-helper and update-rc.d work
+# without either running.
 enabled() {
-    command -v systemctl >/dev/null &&
-        [ "$(systemctl is-enabled "$1" 2>/dev/null)" = enabled ]
+    [ -e "/etc/systemd/system/multi-user.target.wants/$1.service" ] ||
+        [ -n "$(find /etc/rc[2-5].d -name "S??$1" 2>/dev/null)" ]
+}
+
+disable() {
+    $root deb-systemd-helper disable "$1.service" >/dev/null 2>&1
+    $root update-rc.d "$1" disable >/dev/null 2>&1
 }
 
 active() {
@@ -84,13 +91,13 @@ made_policy=
 finish() {
     status=$?
     trap - EXIT
+    set +e
     [ -z "$made_policy" ] || $root rm -f $policy
     for service in $quieten_active; do
         ! active $service || $root systemctl --quiet stop $service
     done
     for service in $quieten_enabled; do
-        ! enabled $service ||
-            $root systemctl --quiet disable $service 2>/dev/null
+        ! enabled $service || disable $service
     done
     exit $status
 }

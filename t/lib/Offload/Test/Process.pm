@@ -34,6 +34,18 @@ sub start {
     setpgrp $pid, $pid;
     $self->{pid} = $self->{last_pid} = $pid;
 
+    # One that never gets ready must not outlive the attempt.
+    if (!eval { $self->_wait_until_ready; 1 }) {
+        my $reason = $@;
+        $self->kill;
+        die $reason;
+    }
+    return $self;
+}
+
+sub _wait_until_ready {
+    my ($self) = @_;
+
     my $end = time + $self->{wait};
     until (!$self->{ready} || $self->{ready}->($self)) {
         die "$self->{name} ended with status $self->{status} before it was "
@@ -44,7 +56,6 @@ sub start {
             if time > $end;
         sleep 0.01;
     }
-    return $self;
 }
 
 sub _exec {
