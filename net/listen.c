@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,9 +24,12 @@ listen_resolve(const char *text, struct addrinfo **ret, struct ol_error *err)
                                                AI_PASSIVE,
                                    .ai_socktype = SOCK_STREAM};
     const char *colon = strrchr(text, ':'), *host = text;
-    char copy[64];
+    char copy[64], *end;
     size_t len;
 
+    if (colon != NULL && (strtoul(colon + 1, &end, 10) > UINT16_MAX ||
+                          *end != '\0')) /* getaddrinfo would cut it */
+        colon = NULL;
     len = colon == NULL ? 0 : (size_t)(colon - text);
     if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
         host++;
