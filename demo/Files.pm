@@ -14,6 +14,7 @@ use Digest::SHA;
 use File::Basename qw(basename dirname);
 use File::Copy qw(copy);
 use File::Find;
+use File::Glob qw(:bsd_glob);
 use File::Path qw(make_path remove_tree);
 
 my $CACHE = dirname(__FILE__) . '/../build/demo';
@@ -48,8 +49,7 @@ sub package_file {
 
     make_path($CACHE);
     my $cache = abs_path($CACHE);
-    my ($known) = glob "$cache/$package.sha256";
-    fetch($package, $cache) unless defined $known && -s $known;
+    fetch($package, $cache) unless -s "$cache/$package.sha256";
 
     open my $f, '<', "$cache/$package.sha256" or die "$package: $!\n";
     my ($sha256, $name) = split ' ', <$f>;
