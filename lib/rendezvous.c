@@ -13,6 +13,18 @@
 
 #define ID_BYTES 32
 
+/*
+ * -w / ln((x + 1/2) / 2^64), from the other end for large x: a double would
+ * round them to 1, whose logarithm is 0, and the best score were infinite.
+ */
+static double
+score_of(uint64_t x, double weight)
+{
+    if (x >> 63 != 0)
+        return -weight / log1p(-((double)~x + 0.5) * 0x1p-64);
+    return -weight / log(((double)x + 0.5) * 0x1p-64);
+}
+
 double
 ol_rendezvous_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
                     const uint8_t *id, double weight)
@@ -20,7 +32,6 @@ ol_rendezvous_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     uint8_t text[OL_SALT_BYTES + OL_HASH_BYTES + ID_BYTES];
     uint8_t hash[OL_HASH_BYTES];
     uint64_t x = 0;
-    double ln;
 
     memcpy(text, salt, OL_SALT_BYTES);
     memcpy(text + OL_SALT_BYTES, root, OL_HASH_BYTES);
@@ -28,16 +39,7 @@ ol_rendezvous_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     ol_sha256(text, sizeof(text), hash);
     for (int i = 0; i < 8; i++)
         x = x << 8 | hash[i];
-
-    /*
-     * ln((x + 1/2) / 2^64), from the other end for large x: a double would
-     * round them to 1, whose logarithm is 0, and the best score were infinite.
-     */
-    if (x >> 63 != 0)
-        ln = log1p(-((double)~x + 0.5) * 0x1p-64);
-    else
-        ln = log(((double)x + 0.5) * 0x1p-64);
-    return -weight / ln;
+    return score_of(x, weight);
 }
 
 struct owner {

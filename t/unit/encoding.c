@@ -12,9 +12,14 @@ test_vectors(void)
 {
     /* RFC 4648 section 10, without padding; then what + and / become. */
     static const char *const cases[][2] = {
-        {"", ""},           {"f", "Zg"},        {"fo", "Zm8"},
-        {"foo", "Zm9v"},    {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"},
-        {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "-_-_"},
+        {"", ""},
+        {"f", "Zg"},
+        {"fo", "Zm8"},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg"},
+        {"fooba", "Zm9vYmE"},
+        {"foobar", "Zm9vYmFy"},
+        {"\xfb\xff\xbf", "-_-_"},
     };
     char text[16], back[16];
     size_t n;
@@ -91,7 +96,7 @@ static void
 test_refused(void)
 {
     static const char *const texts[] = {
-        "Zg==", "Zm8=", "Z",    "Zm9vY", "Zm 9", " Zm9", "Zm9\n",
+        "Zg==", "Zm8=", "Z",    "Zm9vY", "Zm 9", " Zm9",       "Zm9\n",
         "Zm+v", "Zm/v", "Zm.v", "Zh",    "Zm9",  "\xc3\xa9Zg",
     };
     char buf[16];
