@@ -37,30 +37,6 @@ byte_next(const char *path, size_t len, size_t *at)
 }
 
 /*
- * Ends the segment that starts after the last slash in dst.  A dot segment
- * goes, with the one before it if there are two; -EINVAL above the root.
- */
-static int
-segment_end(const char *dst, size_t *n)
-{
-    size_t start = *n;
-
-    while (dst[start - 1] != '/')
-        start--;
-    if (*n - start == 1 && dst[start] == '.') {
-        *n = start;
-    } else if (*n - start == 2 && memcmp(dst + start, "..", 2) == 0) {
-        if (start == 1)
-            return -EINVAL;
-        do
-            start--;
-        while (dst[start - 1] != '/');
-        *n = start;
-    }
-    return 0;
-}
-
-/*
  * The length of the well-formed UTF-8 sequence at p (RFC 3629: no overlong
  * forms, no surrogates) if it is no control character, else 0.
  */
@@ -114,6 +90,33 @@ text_ok(const char *text, size_t len)
     return true;
 }
 
+/*
+ * Ends the segment that starts after the last slash in dst.  A dot segment
+ * goes, with the one before it if there are two; -EINVAL above the root.  The
+ * text is checked here, so that also what goes later must be well formed.
+ */
+static int
+segment_end(const char *dst, size_t *n)
+{
+    size_t start = *n;
+
+    while (dst[start - 1] != '/')
+        start--;
+    if (!text_ok(dst + start, *n - start))
+        return -EINVAL;
+    if (*n - start == 1 && dst[start] == '.') {
+        *n = start;
+    } else if (*n - start == 2 && memcmp(dst + start, "..", 2) == 0) {
+        if (start == 1)
+            return -EINVAL;
+        do
+            start--;
+        while (dst[start - 1] != '/');
+        *n = start;
+    }
+    return 0;
+}
+
 int
 ol_subject_normalise(const char *path, size_t len, char *dst, size_t cap,
                      size_t *ret_len)
@@ -142,7 +145,7 @@ ol_subject_normalise(const char *path, size_t len, char *dst, size_t cap,
             return -ENAMETOOLONG;
         dst[n++] = (char)c;
     }
-    if (segment_end(dst, &n) < 0 || !text_ok(dst, n))
+    if (segment_end(dst, &n) < 0)
         return -EINVAL;
     dst[n] = '\0';
     *ret_len = n;
