@@ -40,35 +40,42 @@ CLIENT_SRC := $(wildcard client/*.c)
 
 LIB_LIBS := -lcrypto -ljansson -lm
 NET_LIBS := -luv -lcurl -lmicrohttpd
+# V=1 shows the command lines.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '%-5s %s\n' $(1) $(2))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 PROGRAMS := $(B)/offload-coordinator $(B)/offload-node $(B)/offload
 UNIT_TESTS := $(patsubst t/unit/%.c,$(B)/t/%,$(wildcard t/unit/*.c))
 
-all: $(PROGRAMS) ## build the programs (FLAVOUR=release debug asan ubsan tsan)
+all: $(PROGRAMS) ## build the programs
 
 $(B)/offload-coordinator: $(call obj,$(COORDINATOR_SRC))
 $(B)/offload-coordinator: LDLIBS += -lhiredis
 $(B)/offload-node: $(call obj,$(NODE_SRC))
 $(B)/offload: $(call obj,$(CLIENT_SRC))
 $(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $(B)/libolnet.a $(B)/liboffload.a $(LDLIBS) $(NET_LIBS) \
 	    $(LIB_LIBS) -lpthread
 
 $(B)/liboffload.a: $(call obj,$(LIB_SRC))
 $(B)/libolnet.a: $(call obj,$(NET_SRC))
 $(B)/%.a:
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # A unit test includes the .c file under test, so it links what that needs.
 $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -It/unit $(ALL_CFLAGS) -MMD -MP -o $@ $< \
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) -It/unit $(ALL_CFLAGS) -MMD -MP -o $@ $< \
 	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis $(NET_LIBS) \
 	    $(LIB_LIBS) -lpthread
 
@@ -90,7 +97,7 @@ include mk/run.mk
 include mk/install.mk
 
 help: ## list the targets
-	@echo 'make run, make test; and'
+	@echo 'FLAVOUR=release debug asan ubsan tsan; V=1 shows commands'
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) \
 	    | sort -u | awk -F'|' '{ printf "%-13s %s\n", $$1, $$2 }'
 

@@ -34,7 +34,7 @@ my @objects = map { "build/release/obj/lib/$_.o" } qw(bitmap ticket);
 sub compiled {
     my $r = make('-C', $copy, @objects, @_);
     is $r->{status}, 0, 'make';
-    return join ' ', sort $r->{out} =~ m{-o \S+/(\w+\.o) }g;
+    return join ' ', sort $r->{out} =~ m{^CC +\S+/(\w+\.o)$}mg;
 }
 is compiled(), 'bitmap.o ticket.o', 'two objects are built';
 is compiled(), '', 'then nothing is to do';
