@@ -146,13 +146,15 @@ payload_parse(const char *text, size_t len, json_t **ret, struct ol_error *err)
     return 0;
 }
 
-int
-ol_jws_parse(const char *token, size_t len, const char *typ, struct ol_jws *ret,
-             struct ol_error *err)
+/*
+ * All but the payload, whose text it finds: cheap, so that a stranger's large
+ * payload is not parsed for nothing.
+ */
+static int
+token_split(const char *token, size_t len, const char *typ, struct ol_jws *jws,
+            const char **ret_body, size_t *ret_body_len, struct ol_error *err)
 {
-    struct ol_jws jws = {0};
     const char *end, *body, *sig;
-    int rc;
 
     if (len > OL_JWS_MAX)
         return ol_error_set(err, EBADMSG, "JWS: %zu characters, more than %d",
@@ -164,22 +166,33 @@ ol_jws_parse(const char *token, size_t len, const char *typ, struct ol_jws *ret,
         return ol_error_set(err, EBADMSG, "JWS: not three parts with dots");
 
     /* A dot in the signature is refused as any other wrong character. */
-    if (ol_base64url_decode_exact(jws.sig, sizeof(jws.sig), sig + 1,
+    if (ol_base64url_decode_exact(jws->sig, sizeof(jws->sig), sig + 1,
                                   (size_t)(end - sig - 1)) < 0)
         return ol_error_set(err, EBADMSG,
-                            "JWS signature: not %d bytes in "
-                            "strict base64url",
+                            "JWS signature: not %d bytes in strict base64url",
                             OL_SIG_BYTES);
-    rc = header_parse(token, (size_t)(body - token), typ, jws.kid, err);
-    if (rc < 0)
-        return rc;
-    rc = payload_parse(body + 1, (size_t)(sig - body - 1), &jws.payload, err);
-    if (rc < 0)
-        return rc;
-    jws.signing_input = token;
-    jws.signing_len = (size_t)(sig - token);
-    *ret = jws;
-    return 0;
+    jws->signing_input = token;
+    jws->signing_len = (size_t)(sig - token);
+    *ret_body = body + 1;
+    *ret_body_len = (size_t)(sig - body - 1);
+    return header_parse(token, (size_t)(body - token), typ, jws->kid, err);
+}
+
+int
+ol_jws_parse(const char *token, size_t len, const char *typ, struct ol_jws *ret,
+             struct ol_error *err)
+{
+    struct ol_jws jws = {0};
+    const char *body;
+    size_t body_len;
+    int rc;
+
+    rc = token_split(token, len, typ, &jws, &body, &body_len, err);
+    if (rc == 0)
+        rc = payload_parse(body, body_len, &jws.payload, err);
+    if (rc == 0)
+        *ret = jws;
+    return rc;
 }
 
 int
@@ -208,23 +221,23 @@ ol_jws_open(const char *token, size_t len, const char *typ,
             struct ol_error *err)
 {
     const struct ol_key *key;
-    struct ol_jws jws;
+    struct ol_jws jws = {0};
+    const char *body;
+    size_t body_len;
     int rc;
 
-    rc = ol_jws_parse(token, len, typ, &jws, err);
+    rc = token_split(token, len, typ, &jws, &body, &body_len, err);
     if (rc < 0)
         return rc;
     key = ol_keyset_find(keys, jws.kid);
     if (key == NULL)
-        rc = ol_error_set(err, ENOKEY,
-                          "JWS: kid %s is none of the %zu keys "
-                          "of the signer",
-                          jws.kid, keys->count);
-    else
-        rc = ol_jws_verify(&jws, key, err);
-    if (rc < 0)
-        ol_jws_clear(&jws);
-    else
+        return ol_error_set(err, ENOKEY,
+                            "JWS: kid %s is none of the %zu keys of the signer",
+                            jws.kid, keys->count);
+    rc = ol_jws_verify(&jws, key, err);
+    if (rc == 0)
+        rc = payload_parse(body, body_len, &jws.payload, err);
+    if (rc == 0)
         *ret = jws;
     return rc;
 }
