@@ -1,0 +1,230 @@
+#!lua name=offload
+
+-- What must be atomic: registration, sequence numbers, holdings, leases.
+-- Loaded by store_link.c at each connect if the library in Redis is older than
+-- VERSION: raise it with every change here.  Keys are described in store.h.
+-- Every function runs in constant time, or logarithmic in one key's size, for
+-- each item that it is given or returns.
+
+local VERSION = 1
+
+-- Results: 0 or above is good, these are refusals.
+local STALE, TAKEN, UNKNOWN, FULL = -1, -2, -3, -4
+
+local NODE_NUMBER_MAX = 16777215
+local NODE_LIFE_S = 90 * 86400 -- a node that never comes back is forgotten
+local URL_LIFE_S = 86400       -- then another node may have its URL
+local HOLDERS_MAX = 1024       -- of one content
+local ASSIGNED_MAX = 4096      -- to one node and not acknowledged
+
+local function version()
+    return VERSION
+end
+
+-- Stores seq if it is above the last one.  {0, seq} or {STALE, last}.
+local function seq_advance(key, seq)
+    local last = tonumber(redis.call('HGET', key, 'seq') or '0')
+    if tonumber(seq) <= last then
+        return {STALE, last}
+    end
+    redis.call('HSET', key, 'seq', seq)
+    return {0, tonumber(seq)}
+end
+
+-- Before the call-back: key:{N} u:{U}; id seq.  Keeps nothing of strangers.
+local function node_check(keys, args)
+    local owner = redis.call('GET', keys[2])
+    if owner and owner ~= args[1] then
+        return {TAKEN, 0}
+    end
+    if redis.call('EXISTS', keys[1]) == 0 then
+        return {0, 0}
+    end
+    return seq_advance(keys[1], args[2])
+end
+
+-- After the call-back: key:{N} u:{U} node-number; id seq, then fields and
+-- values.  {0, number}
+local function node_register(keys, args)
+    local owner = redis.call('GET', keys[2])
+    if owner and owner ~= args[1] then
+        return {TAKEN, 0}
+    end
+    local known = redis.call('HMGET', keys[1], 'seq', 'n', 'u')
+    if known[1] and tonumber(args[2]) < tonumber(known[1]) then
+        return {STALE, tonumber(known[1])}
+    end
+    local number = tonumber(known[2] or redis.call('INCR', keys[3]))
+    if number > NODE_NUMBER_MAX then
+        return {FULL, 0}
+    end
+    if known[3] and known[3] ~= keys[2]
+        and redis.call('GET', known[3]) == args[1] then
+        redis.call('DEL', known[3])
+    end
+    redis.call('SET', keys[2], args[1], 'EX', URL_LIFE_S)
+    redis.call('HSET', keys[1], 'n', number, 'u', keys[2], 'seq', args[2],
+        unpack(args, 3))
+    redis.call('EXPIRE', keys[1], NODE_LIFE_S)
+    return {0, number}
+end
+
+-- key:{N} node:{N}; seq life_ms, then fields and values of the load.
+local function node_beat(keys, args)
+    if redis.call('EXISTS', keys[1]) == 0 then
+        return {UNKNOWN, 0}
+    end
+    local result = seq_advance(keys[1], args[1])
+    if result[1] == 0 then
+        redis.call('HSET', keys[2], unpack(args, 3))
+        redis.call('PEXPIRE', keys[2], args[2])
+    end
+    return result
+end
+
+-- key:{N} node:{N}.  {key's fields, load, ms of life left}
+local function node_load(keys)
+    return {
+        redis.call('HMGET', keys[1], 'n', 'key', 'url', 'zone', 'cidrs',
+            'capacity', 'rate'),
+        redis.call('HMGET', keys[2], 'rate', 'connections', 'free'),
+        math.max(0, redis.call('PTTL', keys[2])),
+    }
+end
+
+-- a:{N} ad:{N}; root json due_ms life_s.  The one that was due first goes
+-- when there are too many.
+local function node_assign(keys, args)
+    redis.call('ZADD', keys[1], args[3], args[1])
+    redis.call('HSET', keys[2], args[1], args[2])
+    if redis.call('ZCARD', keys[1]) > ASSIGNED_MAX then
+        local old = redis.call('ZPOPMIN', keys[1])
+        redis.call('HDEL', keys[2], old[1])
+    end
+    redis.call('EXPIRE', keys[1], args[4])
+    redis.call('EXPIRE', keys[2], args[4])
+    return 1
+end
+
+-- a:{N} ad:{N}; now_ms later_ms count.  The json of what is due, which is then
+-- put off.
+local function node_assigned(keys, args)
+    local roots = redis.call('ZRANGE', keys[1], '-inf', args[1], 'BYSCORE',
+        'LIMIT', 0, args[3])
+    if #roots == 0 then
+        return {}
+    end
+    for _, root in ipairs(roots) do
+        redis.call('ZADD', keys[1], args[2], root)
+    end
+    return redis.call('HMGET', keys[2], unpack(roots))
+end
+
+-- a:{N} ad:{N}; roots
+local function node_settle(keys, args)
+    redis.call('HDEL', keys[2], unpack(args))
+    return redis.call('ZREM', keys[1], unpack(args))
+end
+
+-- r:{N} a:{N} ad:{N}; root life_s
+local function node_release(keys, args)
+    redis.call('ZREM', keys[2], args[1])
+    redis.call('HDEL', keys[3], args[1])
+    if redis.call('SCARD', keys[1]) < ASSIGNED_MAX then
+        redis.call('SADD', keys[1], args[1])
+    end
+    return redis.call('EXPIRE', keys[1], args[2])
+end
+
+-- c:{R}:meta c:{R}:h c:{R}:b; now_s count.  {size, ids, "have/count bitmap"
+-- or false for each}
+local function content_holders(keys, args)
+    local size = redis.call('HGET', keys[1], 'size')
+    local ids = redis.call('ZRANGE', keys[2], '(' .. args[1], '+inf',
+        'BYSCORE', 'LIMIT', 0, args[2])
+    local partial = {}
+    if #ids > 0 then
+        partial = redis.call('HMGET', keys[3], unpack(ids))
+    end
+    return {size, ids, partial}
+end
+
+-- c:{R}:meta c:{R}:h c:{R}:b; id now_s life_s bitmap ('' = complete).
+-- 0: no such content; 1: renewed; 2: something else than before.
+local function content_hold(keys, args)
+    local id, now, life = args[1], tonumber(args[2]), tonumber(args[3])
+    if redis.call('EXISTS', keys[1]) == 0 then
+        return 0
+    end
+    for _, old in ipairs(redis.call('ZRANGE', keys[2], '-inf', now, 'BYSCORE',
+        'LIMIT', 0, 4)) do
+        redis.call('ZREM', keys[2], old)
+        redis.call('HDEL', keys[3], old)
+    end
+    local new = not redis.call('ZSCORE', keys[2], id)
+    if new and redis.call('ZCARD', keys[2]) >= HOLDERS_MAX then
+        return 1
+    end
+    redis.call('ZADD', keys[2], now + life, id)
+    redis.call('EXPIRE', keys[2], life)
+    local turned
+    if args[4] == '' then
+        turned = redis.call('HDEL', keys[3], id)
+    else
+        turned = redis.call('HSET', keys[3], id, args[4])
+        redis.call('EXPIRE', keys[3], life)
+    end
+    return (new or turned == 1) and 2 or 1
+end
+
+-- site:{S}; iss now_s.  1 if it is new, else 0.
+local function site_put(keys, args)
+    redis.call('HSETNX', keys[1], 'iss', args[1])
+    redis.call('HSETNX', keys[1], 'seq', 0)
+    return redis.call('HSETNX', keys[1], 'joined', args[2])
+end
+
+-- site:{S}; floor.  The next seq of the site's pusher, 0 for no such site.
+local function site_seq(keys, args)
+    local last = redis.call('HGET', keys[1], 'seq')
+    if not last then
+        return 0
+    end
+    local seq = math.max(tonumber(last) + 1, tonumber(args[1]))
+    redis.call('HSET', keys[1], 'seq', string.format('%.0f', seq))
+    return seq
+end
+
+-- lease:{S}; owner life_ms.  1: it is the owner's for that long, else 0.
+local function lease_take(keys, args)
+    local owner = redis.call('GET', keys[1])
+    if owner and owner ~= args[1] then
+        return 0
+    end
+    redis.call('SET', keys[1], args[1], 'PX', args[2])
+    return 1
+end
+
+-- lease:{S}; owner
+local function lease_drop(keys, args)
+    if redis.call('GET', keys[1]) == args[1] then
+        return redis.call('DEL', keys[1])
+    end
+    return 0
+end
+
+redis.register_function('ol_version', version)
+redis.register_function('ol_node_check', node_check)
+redis.register_function('ol_node_register', node_register)
+redis.register_function('ol_node_beat', node_beat)
+redis.register_function('ol_node_load', node_load)
+redis.register_function('ol_node_assign', node_assign)
+redis.register_function('ol_node_assigned', node_assigned)
+redis.register_function('ol_node_settle', node_settle)
+redis.register_function('ol_node_release', node_release)
+redis.register_function('ol_content_holders', content_holders)
+redis.register_function('ol_content_hold', content_hold)
+redis.register_function('ol_site_put', site_put)
+redis.register_function('ol_site_seq', site_seq)
+redis.register_function('ol_lease_take', lease_take)
+redis.register_function('ol_lease_drop', lease_drop)

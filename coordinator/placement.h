@@ -1,0 +1,51 @@
+/*
+ * Which nodes hold a content, and in which order its holders are offered.
+ * Pure: the same for every process that is given the same arguments.
+ */
+#ifndef COORDINATOR_PLACEMENT_H
+#define COORDINATOR_PLACEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "offload/rendezvous.h"
+
+#define PLACEMENT_HOLDERS_MAX 16
+
+/*
+ * A node's weight grows with the logarithms of its capacity (bytes) and rate
+ * (bytes per second, 0: unlimited): twice the disk is worth a little more, and
+ * claiming a thousand times the disk does not draw every content.
+ */
+double placement_weight(uint64_t capacity, uint64_t rate);
+
+struct placement_node {
+    const uint8_t *id; /* 32 raw bytes */
+    double weight;
+    bool usable; /* alive, and has room for the content */
+};
+
+double placement_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
+                       const struct placement_node *node);
+
+/*
+ * Writes the positions of the `wanted` usable nodes with the highest scores,
+ * best first, and returns how many there are.  *ret_min is the lowest of their
+ * scores: a node that comes later belongs to them if it beats that.
+ */
+size_t placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
+                      const struct placement_node *nodes, size_t count,
+                      size_t wanted, size_t ret[PLACEMENT_HOLDERS_MAX],
+                      double *ret_min);
+
+/* Best first: complete ones, then by score; at most `max` are kept. */
+struct placement_holder {
+    uint32_t number; /* of the node */
+    bool complete;
+    double score;
+};
+size_t placement_rank(struct placement_holder *holders, size_t count,
+                      size_t max);
+
+#endif

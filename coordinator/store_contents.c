@@ -1,0 +1,133 @@
+/*
+ * Calls of store.h about contents and who holds them.
+ *
+ * Must not know how holders are chosen.
+ */
+#include "coordinator/store_link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "offload/content.h"
+
+void
+store_content_put(struct store *store, const char *root,
+                  const struct store_content *content)
+{
+    link_send(store, NULL, NULL, "HSET c:{%s}:meta iss %s sub %b size %llu",
+              root, content->iss, content->sub, strlen(content->sub),
+              (unsigned long long)content->size);
+    link_send(store, NULL, NULL, "EXPIRE c:{%s}:meta %d", root,
+              STORE_CONTENT_LIFE_S);
+}
+
+struct hold_call {
+    char root[OL_ROOT_HEX + 1];
+};
+
+static void
+on_held(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct hold_call *call = arg;
+
+    if (rc == 0 && link_uint(reply) == 2)
+        store_announce(store, STORE_HELD, call->root);
+    free(call);
+}
+
+/* HDEL and ZREM tell by their counts that something was there. */
+static void
+on_dropped(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct hold_call *call = arg;
+
+    if (rc == 0 && link_uint(reply) == 1)
+        store_announce(store, STORE_HELD, call->root);
+    free(call);
+}
+
+static struct hold_call *
+hold_call(const char *root)
+{
+    struct hold_call *call = calloc(1, sizeof(*call));
+
+    if (call != NULL)
+        memcpy(call->root, root, strnlen(root, OL_ROOT_HEX));
+    return call;
+}
+
+void
+store_hold(struct store *store, const char *root, const char *id,
+           const char *bitmap, int64_t now_s)
+{
+    struct hold_call *call = hold_call(root);
+
+    if (call != NULL &&
+        link_send(store, on_held, call,
+                  "FCALL ol_content_hold 3 c:{%s}:meta c:{%s}:h c:{%s}:b %s "
+                  "%lld %d %b",
+                  root, root, root, id, (long long)now_s, STORE_HOLDING_LIFE_S,
+                  bitmap, strlen(bitmap)) != 0)
+        free(call);
+}
+
+void
+store_drop(struct store *store, const char *root, const char *id)
+{
+    struct hold_call *call = hold_call(root);
+
+    link_send(store, NULL, NULL, "HDEL c:{%s}:b %s", root, id);
+    if (call != NULL &&
+        link_send(store, on_dropped, call, "ZREM c:{%s}:h %s", root, id) != 0)
+        free(call);
+}
+
+struct holders_call {
+    store_holders_fn *done;
+    void *arg;
+};
+
+static void
+on_holders(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct holders_call *call = arg;
+    const redisReply *ids = link_item(reply, 1), *partial = link_item(reply, 2);
+    struct store_holder list[STORE_HOLDERS];
+    size_t count = link_count(ids);
+    const char *bitmap;
+
+    (void)store;
+    if (rc == 0 && link_string(link_item(reply, 0))[0] == '\0')
+        rc = -ENOENT;
+    if (count > STORE_HOLDERS)
+        count = STORE_HOLDERS;
+    for (size_t i = 0; i < count; i++) {
+        bitmap = link_string(link_item(partial, i));
+        list[i].id = link_string(link_item(ids, i));
+        list[i].complete = *bitmap == '\0';
+        list[i].have = strtoull(bitmap, NULL, 10);
+    }
+    call->done(call->arg, rc, link_uint(link_item(reply, 0)), list, count);
+    free(call);
+}
+
+int
+store_holders(struct store *store, const char *root, int64_t now_s,
+              store_holders_fn *done, void *arg)
+{
+    struct holders_call *call = malloc(sizeof(*call));
+    int rc;
+
+    if (call == NULL)
+        return -EAGAIN;
+    call->done = done;
+    call->arg = arg;
+    rc = link_send(store, on_holders, call,
+                   "FCALL ol_content_holders 3 c:{%s}:meta c:{%s}:h c:{%s}:b "
+                   "%lld %d",
+                   root, root, root, (long long)now_s, STORE_HOLDERS);
+    if (rc != 0)
+        free(call);
+    return rc;
+}
