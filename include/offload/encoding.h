@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* Characters that n bytes take, without the NUL. */
-#define OL_BASE64URL_LEN(n) (((n) * 4 + 2) / 3)
-#define OL_HEX_LEN(n) ((n) * 2)
+#define OL_BASE64URL_LEN(n) ((4 * (n) + 2) / 3)
+#define OL_HEX_LEN(n) (2 * (n))
 
 /* Writes OL_BASE64URL_LEN(len) characters and a NUL to dst. */
 void ol_base64url_encode(char *dst, const void *src, size_t len);
