@@ -19,12 +19,11 @@ void ol_base64url_encode(char *dst, const void *src, size_t len);
  * Decodes exactly len characters.  dst holds cap bytes; *ret_len is what was
  * written.  -EINVAL: not strict base64url; -ENOBUFS: more than cap bytes.
  */
-int ol_base64url_decode(void *dst, size_t cap, size_t *ret_len,
-                        const char *src, size_t len);
+int ol_base64url_decode(void *dst, size_t cap, size_t *ret_len, const char *src,
+                        size_t len);
 
 /* Decodes to exactly n bytes, else -EINVAL. */
-int ol_base64url_decode_exact(void *dst, size_t n, const char *src,
-                              size_t len);
+int ol_base64url_decode_exact(void *dst, size_t n, const char *src, size_t len);
 
 /* Writes OL_HEX_LEN(len) characters and a NUL to dst. */
 void ol_hex_encode(char *dst, const void *src, size_t len);
