@@ -46,8 +46,8 @@ int ol_jws_parse(const char *token, size_t len, const char *typ,
 int ol_jws_verify(const struct ol_jws *jws, const struct ol_key *key,
                   struct ol_error *err);
 /*
- * Both, with the key found by kid; -ENOKEY: no such kid in the set.  The payload
- * is parsed only once its signature has been found good.
+ * Both, with the key found by kid; -ENOKEY: no such kid in the set.  The
+ * payload is parsed only once its signature has been found good.
  */
 int ol_jws_open(const char *token, size_t len, const char *typ,
                 const struct ol_keyset *keys, struct ol_jws *ret,

@@ -13,8 +13,8 @@
 
 #include "offload/error.h"
 
-#define OL_KEY_BYTES 32  /* raw public key, raw thumbprint */
-#define OL_KEY_CHARS 43  /* their base64url, without the NUL */
+#define OL_KEY_BYTES 32 /* raw public key, raw thumbprint */
+#define OL_KEY_CHARS 43 /* their base64url, without the NUL */
 #define OL_SIG_BYTES 64
 #define OL_KEYSET_MAX 16 /* keys in one JWK Set */
 #define OL_KEYFILE_MAX 16384

@@ -33,10 +33,8 @@ void ol_addr_text(const struct ol_addr *addr, char *dst, size_t cap);
 int ol_addr_parse(const char *text, struct ol_addr *ret);
 
 /* "192.0.2.0/24", "2001:db8::/32", or a bare address. */
-int ol_cidr_parse(const char *text, struct ol_cidr *ret,
-                  struct ol_error *err);
-int ol_cidrs_add(struct ol_cidrs *set, const char *text,
-                 struct ol_error *err);
+int ol_cidr_parse(const char *text, struct ol_cidr *ret, struct ol_error *err);
+int ol_cidrs_add(struct ol_cidrs *set, const char *text, struct ol_error *err);
 bool ol_cidr_contains(const struct ol_cidr *cidr, const struct ol_addr *addr);
 bool ol_cidrs_contain(const struct ol_cidrs *set, const struct ol_addr *addr);
 

@@ -18,9 +18,8 @@
 
 /* e = (floor(now / 600) + 2) * 600. */
 int64_t ol_ticket_expiry(int64_t now);
-int ol_ticket_sign(const struct ol_key *key,
-                   const uint8_t root[OL_HASH_BYTES], int64_t e,
-                   char ret[OL_TICKET_MAX]);
+int ol_ticket_sign(const struct ol_key *key, const uint8_t root[OL_HASH_BYTES],
+                   int64_t e, char ret[OL_TICKET_MAX]);
 /* Form only: exactly e=..&s=.. (-EBADMSG else). */
 int ol_ticket_parse(const char *query, size_t len, int64_t *ret_e,
                     uint8_t ret_sig[OL_SIG_BYTES]);
