@@ -71,6 +71,9 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Its text becomes part of the object.
+$(B)/obj/coordinator/store_link.o: coordinator/functions.lua
+
 # A unit test includes the .c file under test, so it links what that needs.
 $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	@mkdir -p $(@D)
