@@ -22,6 +22,16 @@ on_signal(uv_signal_t *handle, int number)
     session->interrupted = true;
 }
 
+/* A timer may have brought what is waited for: then the loop must not sleep. */
+static void
+on_before_sleep(uv_prepare_t *handle)
+{
+    struct session *session = handle->data;
+
+    if (session->awaited != NULL && *session->awaited)
+        uv_stop(&session->loop);
+}
+
 static void
 signal_open(struct session *session, uv_signal_t *handle, int number)
 {
@@ -49,6 +59,9 @@ session_open(struct session *session)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
     signal_open(session, &session->sigint, SIGINT);
     signal_open(session, &session->sigterm, SIGTERM);
+    uv_prepare_init(&session->loop, &session->before_sleep);
+    session->before_sleep.data = session;
+    uv_prepare_start(&session->before_sleep, on_before_sleep);
     return 0;
 }
 
@@ -58,6 +71,7 @@ session_close(struct session *session)
     fetcher_free(session->fetcher);
     uv_close((uv_handle_t *)&session->sigint, NULL);
     uv_close((uv_handle_t *)&session->sigterm, NULL);
+    uv_close((uv_handle_t *)&session->before_sleep, NULL);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     uv_loop_close(&session->loop);
 }
@@ -65,8 +79,10 @@ session_close(struct session *session)
 void
 session_wait(struct session *session, const bool *done)
 {
+    session->awaited = done;
     while (!*done && !session->interrupted)
         uv_run(&session->loop, UV_RUN_ONCE);
+    session->awaited = NULL;
 }
 
 struct pause {

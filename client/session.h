@@ -21,6 +21,8 @@ struct session {
     struct fetcher *fetcher;
     bool interrupted; /* SIGINT or SIGTERM came */
     uv_signal_t sigint, sigterm;
+    uv_prepare_t before_sleep;
+    const bool *awaited; /* what session_wait waits for, or NULL */
 };
 
 int session_open(struct session *session);

@@ -130,9 +130,10 @@ piece_is_right(struct transfer *transfer)
 static bool
 piece_complete(struct transfer *transfer)
 {
-    uint32_t piece = transfer->piece++;
+    uint32_t piece = transfer->piece;
     bool right = piece_is_right(transfer), more;
 
+    transfer->piece++;
     transfer->piece_got = 0;
     if (!right)
         snprintf(transfer->reason, sizeof(transfer->reason),
