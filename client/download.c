@@ -24,7 +24,7 @@
 #include "offload/encoding.h"
 
 #define VERSIONS_MAX 3
-#define SAME_MAX 10 /* times that the manifest may still be the old one */
+#define SAME_MAX 5 /* times that the manifest may still be the old one */
 #define SAME_PAUSE_MS 1000
 #define REDIRECTS_MAX 5
 #define STREAM_TRIES 5 /* in a row without a byte */
@@ -390,7 +390,8 @@ download(const struct download_options *options, struct report *report)
         d.err->text[0] = '\0';
     if (d.output != NULL && output_is_busy(d.output) && d.session.interrupted)
         return outcome; /* a write may block for ever: leave it to exit() */
-    settle_output(&d);
+    if (d.output != NULL)
+        settle_output(&d);
     output_close(d.output);
     site_clear(&d.site);
     free(d.url);

@@ -136,11 +136,11 @@ failed(struct source *source, const struct transfer_result *result)
 {
     struct swarm *swarm = source->swarm;
 
-    report_failure(source->stats, false, result->reason);
     if (source->origin && result->end == TRANSFER_CHANGED) {
         fail(swarm, OUTCOME_CHANGED, "the file changed at the origin");
-        return;
+        return; /* nobody's fault */
     }
+    report_failure(source->stats, false, result->reason);
     if (result->have != NULL)
         take_have(source, result->have);
     if (result->end == TRANSFER_BROKEN)

@@ -44,9 +44,9 @@ http {
         location /.manifest/ {
             default_type application/offload+jwt;
             add_header   Cache-Control "private, no-store";
-            try_files    $uri /.absent;
+            try_files    $uri @file;
         }
-        location = /.absent { rewrite ^/.absent$ /.file$request_uri break; }
+        location @file { rewrite ^/[.]manifest(/.*)$ $1 break; }
         location = /.well-known/offload/key {
             default_type application/jwk-set+json;
         }

@@ -1,0 +1,67 @@
+# An interrupted download: FILE.part stays, and the next run fetches only what
+# is missing; pieces in it that are wrong are fetched again.
+
+use Offload::Test;
+use Offload::Test::Site;
+
+my $t = Offload::Test->new;
+my $bytes = $t->bytes(8_000_000, 8);
+my $site = Offload::Test::Site->new($t, bytes => $bytes);
+my $slow = $site->peer(rate => '1m');
+my $fast = $site->peer;
+my $out = $t->path('out.bin');
+my $part = "$out.part";
+
+$site->publish(peers => [$slow]);
+my $get = $t->spawn($t->build . '/offload', 'get', '-o', $out, $site->url);
+$t->wait_for(sub { ((stat $part)[12] // 0) * 512 > 3_000_000 }, 'some bytes');
+
+my $r = $t->offload('get', '-o', $out, $site->url);
+is $r->{status}, 23, 'a second download to the same file is refused';
+like $r->{err}, qr/another download/, 'it says why';
+
+$get->signal('INT');
+is $get->wait, 130, 'interrupted: status 130';
+ok -e $part && !-e $out, 'FILE.part stays';
+is -s $part, length $bytes, 'as long as the file';
+cmp_ok((stat $part)[12] * 512, '<', length $bytes, 'but sparse');
+
+# Something scribbles over the first piece meanwhile.
+open my $f, '+<', $part or die;
+print $f 'scribble';
+close $f;
+
+$site->publish(peers => [$fast]);
+$r = $t->offload('get', '--json', '-o', $out, $site->url);
+is $r->{status}, 0, 'the next run finishes' or diag $r->{err};
+ok $t->read($out) eq $bytes, 'intact';
+ok !-e $part, 'and FILE.part is gone';
+my $report = $t->json($r->{out});
+cmp_ok $report->{resumed}, '>', 2_000_000, 'it used what was there';
+my ($peer) = grep { $_->{kind} eq 'peer' } @{ $report->{sources} };
+is $report->{resumed} + $peer->{bytes}, length $bytes,
+    'and fetched just the rest';
+
+# A whole, stale FILE.part of another file does no harm.
+$t->write('out.bin.part', $t->bytes(9_000_000, 9));
+$r = $t->offload('get', '--json', '-o', $out, $site->url);
+is $r->{status}, 0, 'a FILE.part of something else';
+ok $t->read($out) eq $bytes, 'is overwritten';
+is $t->json($r->{out})->{resumed}, 0, 'and nothing of it used';
+
+# A link in its place is not followed.
+$t->write('precious', 'precious');
+symlink $t->path('precious'), $part;
+$r = $t->offload('get', '-o', $out, $site->url);
+is $r->{status}, 23, 'a FILE.part that is a link is refused';
+is $t->read('precious'), 'precious', 'and not written through';
+unlink $part;
+
+# FILE that is a link stays one; its target is replaced.
+symlink $t->path('precious'), $t->path('link');
+$r = $t->offload('get', '-o', $t->path('link'), $site->url);
+is $r->{status}, 0, 'FILE that is a link';
+ok -l $t->path('link'), 'stays a link';
+ok $t->read('precious') eq $bytes, 'to what now is the file';
+
+$t->done;
