@@ -1,0 +1,172 @@
+
+/*
+ * What the module's files share: configuration, the context of a request, and
+ * who does what.
+ */
+
+
+#ifndef _NGX_HTTP_OFFLOAD_H_INCLUDED_
+#define _NGX_HTTP_OFFLOAD_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_thread_pool.h>
+
+#include "ngx_http_offload_zone.h"
+
+
+#define NGX_HTTP_OFFLOAD_SITES        8      /* names of one site */
+#define NGX_HTTP_OFFLOAD_SIGNATURES   200    /* of manifests, a second and */
+                                             /* worker */
+#define NGX_HTTP_OFFLOAD_PREFIX       "/.well-known/offload/"
+
+
+typedef struct {
+    ngx_http_offload_zone_t    *zone;
+    ngx_shm_zone_t             *shm_zone;
+    ngx_path_t                 *state;
+    ngx_str_t                   thread_pool;
+} ngx_http_offload_main_conf_t;
+
+
+typedef struct {
+    ngx_str_t                   url;         /* an origin, NUL-terminated */
+    struct ol_key              *key;         /* public */
+} ngx_http_offload_tracker_t;
+
+
+typedef struct {
+    ngx_array_t                *keys;        /* of struct ol_key * */
+    ngx_array_t                *sites;       /* of ngx_str_t, likewise */
+    ngx_array_t                *coordinators;  /* of ..._tracker_t */
+
+    ngx_str_t                   iss;         /* the first of the sites */
+    u_char                      id[NGX_HTTP_OFFLOAD_SITE_LEN];
+    ngx_str_t                   jwks;
+    unsigned                    https:1;
+
+    /* of this worker */
+    ngx_str_t                   statement;   /* what "site" answers */
+    time_t                      stated;
+} ngx_http_offload_srv_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                  enable;
+    ngx_hash_t                  types;
+    ngx_array_t                *types_keys;
+    off_t                       min_length;
+    ngx_int_t                   peers;
+    time_t                      ttl;
+
+    ngx_str_t                   file;        /* where "offload" or */
+    ngx_uint_t                  line;        /* "offload_endpoint" is written */
+    unsigned                    endpoint:1;
+} ngx_http_offload_loc_conf_t;
+
+
+typedef enum {
+    NGX_HTTP_OFFLOAD_WANT_FILE = 0,
+    NGX_HTTP_OFFLOAD_WANT_DIRECT,            /* Offload-Fetch: direct */
+    NGX_HTTP_OFFLOAD_WANT_PEERS,             /* Accept */
+    NGX_HTTP_OFFLOAD_WANT_MANIFEST           /* Offload-Fetch: manifest */
+} ngx_http_offload_want_e;
+
+
+typedef struct {
+    ngx_http_offload_name_t     name;
+    ngx_http_offload_want_e     want;
+    ngx_http_offload_outcome_e  outcome;
+    off_t                       size;        /* of the file behind a */
+    time_t                      mtime;       /* manifest */
+    char                        root[OL_ROOT_HEX + 1];
+    unsigned                    rooted:1;    /* root is known */
+    unsigned                    manifest:1;  /* the answer is a manifest */
+} ngx_http_offload_ctx_t;
+
+
+extern ngx_module_t  ngx_http_offload_module;
+extern ngx_module_t  ngx_http_offload_filter_module;
+
+
+/* ngx_http_offload_conf.c: what directives check and default to */
+
+char *ngx_http_offload_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_offload_merge_site(ngx_conf_t *cf,
+    ngx_http_offload_srv_conf_t *conf);
+
+/* ngx_http_offload_handler.c: the content phase */
+
+ngx_int_t ngx_http_offload_handler(ngx_http_request_t *r);
+void ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file);
+void ngx_http_offload_replaced(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, uint64_t serial);
+void ngx_http_offload_count(ngx_http_request_t *r,
+    ngx_http_offload_outcome_e outcome);
+
+/* ngx_http_offload_negotiate.c: what a request asks for */
+
+ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r);
+ngx_uint_t ngx_http_offload_has_token(ngx_str_t *value, char *token,
+    size_t len);
+
+/* ngx_http_offload_manifest.c: signs manifests and keeps them in the zone */
+
+ngx_int_t ngx_http_offload_manifest_sign(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
+ngx_uint_t ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, struct ol_key *key);
+
+/* ngx_http_offload_state.c: versions of files; what is kept of them on disk */
+
+void ngx_http_offload_ident(ngx_file_info_t *fi,
+    ngx_http_offload_ident_t *ident);
+ngx_uint_t ngx_http_offload_ident_same(ngx_http_offload_ident_t *a,
+    ngx_http_offload_ident_t *b);
+ngx_int_t ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
+    ngx_http_offload_ident_t *ident, struct ol_digest *digest);
+ngx_int_t ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
+    ngx_http_offload_ident_t *ident, struct ol_digest *digest, char **failed);
+
+/* ngx_http_offload_index.c: hashes files in the thread pool */
+
+ngx_int_t ngx_http_offload_index_init(ngx_cycle_t *cycle);
+void ngx_http_offload_index_exit(ngx_cycle_t *cycle);
+void ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf);
+void ngx_http_offload_index_again(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
+
+/* ngx_http_offload_endpoint.c: /.well-known/offload/ */
+
+char *ngx_http_offload_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_offload_send(ngx_http_request_t *r, ngx_uint_t status,
+    char *type, u_char *data, size_t len);
+ngx_int_t ngx_http_offload_header(ngx_http_request_t *r, char *key,
+    char *value);
+ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    char *text, uint64_t *seq);
+
+/* ngx_http_offload_status.c: the numbers, for the machine's own users */
+
+ngx_int_t ngx_http_offload_status(ngx_http_request_t *r);
+
+/* ngx_http_offload_sync.c: what coordinators send, what they are told */
+
+ngx_int_t ngx_http_offload_sync(ngx_http_request_t *r);
+
+/* ngx_http_offload_vars.c: $offload_status, $offload_root */
+
+ngx_int_t ngx_http_offload_add_variables(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_OFFLOAD_H_INCLUDED_ */

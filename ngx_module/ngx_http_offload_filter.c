@@ -1,0 +1,441 @@
+
+/*
+ * A header filter behind gzip and the headers module, and before ranges are
+ * cut: sees each direct answer as it goes out to anyone, decides by that what
+ * may be offered, and gives manifests the headers that they must have.
+ */
+
+
+#include "ngx_http_offload.h"
+
+
+typedef enum {
+    NGX_HTTP_OFFLOAD_PLAIN = 0,              /* the file, for anyone */
+    NGX_HTTP_OFFLOAD_OTHER,                  /* says nothing about it */
+    NGX_HTTP_OFFLOAD_PRIVATE                 /* not for everyone */
+} ngx_http_offload_verdict_e;
+
+
+static ngx_int_t ngx_http_offload_filter_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_offload_header_filter(ngx_http_request_t *r);
+static ngx_http_offload_verdict_e ngx_http_offload_judge(
+    ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_is_private(ngx_http_request_t *r);
+static void ngx_http_offload_learn(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+static void ngx_http_offload_revoke(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+static ngx_int_t ngx_http_offload_tell(ngx_http_request_t *r, char *value);
+static ngx_int_t ngx_http_offload_fix(ngx_http_request_t *r);
+static ngx_table_elt_t *ngx_http_offload_next_header(ngx_list_part_t **part,
+    ngx_uint_t *i);
+static ngx_int_t ngx_http_offload_add_header(ngx_http_request_t *r,
+    ngx_str_t *key, ngx_str_t *value);
+
+
+static ngx_http_module_t  ngx_http_offload_filter_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_offload_filter_init,          /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_offload_filter_module = {
+    NGX_MODULE_V1,
+    &ngx_http_offload_filter_module_ctx,   /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+static ngx_int_t
+ngx_http_offload_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_offload_module);
+
+    if (omcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_offload_header_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_offload_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_offload_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_offload_module);
+
+    if (ctx == NULL || r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    rc = NGX_OK;
+
+    if (r->headers_out.status != NGX_HTTP_OK) {
+
+        /* a 304 in a manifest's place is the file's own, as is an error */
+
+        if (ctx->manifest) {
+            ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
+        }
+
+    } else if (ctx->manifest) {
+        rc = ngx_http_offload_fix(r);
+
+    } else {
+        switch (ngx_http_offload_judge(r)) {
+
+        case NGX_HTTP_OFFLOAD_PLAIN:
+            ngx_http_offload_learn(r, ctx);
+            break;
+
+        case NGX_HTTP_OFFLOAD_PRIVATE:
+            ngx_http_offload_revoke(r, ctx);
+            break;
+
+        default:
+            ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
+        }
+
+        if (ctx->want >= NGX_HTTP_OFFLOAD_WANT_PEERS
+            && r->method == NGX_HTTP_GET)
+        {
+            if (ctx->outcome == NGX_HTTP_OFFLOAD_INDEXING) {
+                rc = ngx_http_offload_tell(r, "indexing; retry=1");
+
+            } else if (ctx->outcome == NGX_HTTP_OFFLOAD_NOPEERS) {
+                rc = ngx_http_offload_tell(r, "nopeers; retry=1");
+            }
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_offload_count(r, ctx->outcome);
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_http_offload_verdict_e
+ngx_http_offload_judge(ngx_http_request_t *r)
+{
+    ngx_table_elt_t              *etag;
+    ngx_http_offload_loc_conf_t  *olcf;
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    if (ngx_http_offload_is_private(r)) {
+        return NGX_HTTP_OFFLOAD_PRIVATE;
+    }
+
+    if (r->headers_out.content_encoding
+        && r->headers_out.content_encoding->value.len)
+    {
+        return NGX_HTTP_OFFLOAD_OTHER;
+    }
+
+    /* other filters take these away if they may change the body */
+
+    if (r->headers_out.content_length_n == -1
+        || r->headers_out.last_modified_time == -1)
+    {
+        return NGX_HTTP_OFFLOAD_PRIVATE;
+    }
+
+    etag = r->headers_out.etag;
+
+    if (etag == NULL || etag->hash == 0 || etag->value.len < 3
+        || etag->value.data[0] != '"'
+        || r->headers_out.content_length_n < olcf->min_length
+        || (uint64_t) r->headers_out.content_length_n > OL_CONTENT_MAX
+        || ngx_http_test_content_type(r, &olcf->types) == NULL)
+    {
+        return NGX_HTTP_OFFLOAD_OTHER;
+    }
+
+    return NGX_HTTP_OFFLOAD_PLAIN;
+}
+
+
+static ngx_uint_t
+ngx_http_offload_is_private(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_out.headers.part;
+    i = 0;
+
+    while ((h = ngx_http_offload_next_header(&part, &i)) != NULL) {
+
+        if (h->key.len == sizeof("Set-Cookie") - 1
+            && ngx_strncasecmp(h->key.data, (u_char *) "Set-Cookie",
+                               sizeof("Set-Cookie") - 1)
+               == 0)
+        {
+            return 1;
+        }
+
+        if (h->key.len == sizeof("Cache-Control") - 1
+            && ngx_strncasecmp(h->key.data, (u_char *) "Cache-Control",
+                               sizeof("Cache-Control") - 1)
+               == 0
+            && (ngx_http_offload_has_token(&h->value, "private",
+                                           sizeof("private") - 1)
+                || ngx_http_offload_has_token(&h->value, "no-store",
+                                              sizeof("no-store") - 1)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* the file, a new version of it, or one to be tried again */
+
+static void
+ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_file_t       *file;
+    ngx_http_offload_version_t     version;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+
+    version.size = r->headers_out.content_length_n;
+    version.mtime = r->headers_out.last_modified_time;
+    version.etag = r->headers_out.etag->value;
+    version.type.data = r->headers_out.content_type.data;
+    version.type.len = r->headers_out.content_type_len;
+
+    sh = ngx_http_offload_lock(omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file && !ngx_http_offload_file_is(file, &version)) {
+        ngx_http_offload_file_gone(omcf->zone, file);
+        file = NULL;
+    }
+
+    if (file == NULL) {
+        file = ngx_http_offload_file_create(omcf->zone, &ctx->name, &version);
+    }
+
+    if (file && file->revoked && file->revoked <= ngx_time()) {
+        file->revoked = 0;
+
+        if (file->state == NGX_HTTP_OFFLOAD_READY) {
+            ngx_http_offload_file_changed(sh, file);
+        }
+    }
+
+    if (file == NULL || file->revoked) {
+        ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
+
+    } else {
+        ngx_http_offload_index_again(omcf->zone, file);
+
+        if (ctx->outcome != NGX_HTTP_OFFLOAD_NOPEERS) {
+            ngx_http_offload_found(ctx, file);
+        }
+    }
+
+    ngx_http_offload_unlock(omcf->zone);
+
+    ngx_http_offload_index_kick(omcf);
+}
+
+
+static void
+ngx_http_offload_revoke(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_file_t       *file;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+
+    sh = ngx_http_offload_lock(omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file) {
+        if (file->manifest) {
+            ngx_http_offload_manifest_drop(omcf->zone, file->manifest);
+        }
+
+        if (file->revoked == 0 && file->change.key) {
+            ngx_http_offload_file_changed(sh, file);
+        }
+
+        file->revoked = ngx_time() + NGX_HTTP_OFFLOAD_REVOKED;
+
+        if (file->content) {
+            file->content->revoked = file->revoked;
+        }
+    }
+
+    ngx_http_offload_unlock(omcf->zone);
+}
+
+
+/* for clients that asked for a manifest and get the file */
+
+static ngx_int_t
+ngx_http_offload_tell(ngx_http_request_t *r, char *value)
+{
+    ngx_str_t  text;
+
+    static ngx_str_t  key = ngx_string("Offload-Status");
+
+    text.data = (u_char *) value;
+    text.len = ngx_strlen(value);
+
+    return ngx_http_offload_add_header(r, &key, &text);
+}
+
+
+/*
+ * A cached manifest in the file's place would do harm, so no other directive
+ * has a say in how long one may be kept
+ */
+
+static ngx_int_t
+ngx_http_offload_fix(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, n;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("Cache-Control"),
+        ngx_string("Vary"),
+        ngx_string("Expires"),
+        ngx_string("Pragma"),
+        ngx_null_string
+    };
+    static ngx_str_t  control = ngx_string("private, no-store");
+    static ngx_str_t  vary = ngx_string("Accept, Offload-Fetch");
+
+    part = &r->headers_out.headers.part;
+    i = 0;
+
+    while ((h = ngx_http_offload_next_header(&part, &i)) != NULL) {
+        for (n = 0; names[n].len; n++) {
+
+            if (h->key.len == names[n].len
+                && ngx_strncasecmp(h->key.data, names[n].data, names[n].len)
+                   == 0)
+            {
+                h->hash = 0;
+                break;
+            }
+        }
+    }
+
+    /* they were the file's */
+
+    ngx_http_clear_etag(r);
+    ngx_http_clear_last_modified(r);
+
+    r->headers_out.expires = NULL;
+    r->headers_out.charset.len = 0;
+    r->allow_ranges = 0;
+
+#if (NGX_HTTP_GZIP)
+    r->gzip_vary = 0;
+#endif
+
+    if (ngx_http_offload_add_header(r, &names[0], &control) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_offload_add_header(r, &names[1], &vary);
+}
+
+
+static ngx_table_elt_t *
+ngx_http_offload_next_header(ngx_list_part_t **part, ngx_uint_t *i)
+{
+    ngx_table_elt_t  *h;
+
+    for ( ;; ) {
+
+        if (*i >= (*part)->nelts) {
+            if ((*part)->next == NULL) {
+                return NULL;
+            }
+
+            *part = (*part)->next;
+            *i = 0;
+            continue;
+        }
+
+        h = (*part)->elts;
+        h += (*i)++;
+
+        if (h->hash) {
+            return h;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_offload_add_header(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key = *key;
+    h->value = *value;
+    h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return NGX_OK;
+}

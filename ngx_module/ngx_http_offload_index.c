@@ -1,0 +1,678 @@
+
+/*
+ * Hashes files, one at a time in each worker, in slices that a thread of the
+ * pool runs and the worker posts again, detached from any request.  The zone
+ * has the queue; a worker holds a job by a lease, so that the job of a worker
+ * that died is taken over.
+ */
+
+
+#include "ngx_http_offload.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+
+#define NGX_HTTP_OFFLOAD_SLICE   (16 * 1024 * 1024)
+#define NGX_HTTP_OFFLOAD_BUFFER  (256 * 1024)
+#define NGX_HTTP_OFFLOAD_LEASE   60          /* seconds after a slice */
+#define NGX_HTTP_OFFLOAD_RETRY   60          /* seconds after a failure */
+#define NGX_HTTP_OFFLOAD_YOUNG   2           /* seconds */
+#define NGX_HTTP_OFFLOAD_NICE    19
+
+
+typedef struct {
+    ngx_http_offload_main_conf_t  *omcf;
+    ngx_http_offload_name_t        name;
+    u_char                         site[NGX_HTTP_OFFLOAD_SITE_LEN];
+    uint64_t                       serial;
+    ngx_http_offload_ident_t       seen;     /* size and mtime, by a filter */
+    ngx_http_offload_ident_t       ident;
+
+    ngx_pool_t                    *pool;
+    ngx_fd_t                       fd;
+    off_t                          offset;
+    struct ol_hasher              *hasher;
+    struct ol_digest               digest;
+    u_char                        *buf;
+
+    time_t                         now;      /* when the slice was posted */
+    ngx_int_t                      rc;       /* what the slice came to */
+    ngx_err_t                      err;
+    char                          *failed;
+    unsigned                       hashed:1;
+    unsigned                       renice:1;
+} ngx_http_offload_job_t;
+
+
+static ngx_thread_task_t *ngx_http_offload_job_create(
+    ngx_http_offload_main_conf_t *omcf);
+static ngx_int_t ngx_http_offload_job_claim(ngx_http_offload_job_t *job,
+    ngx_msec_t *wait);
+static ngx_int_t ngx_http_offload_job_post(ngx_thread_task_t *task);
+static void ngx_http_offload_job_free(ngx_http_offload_job_t *job);
+static void ngx_http_offload_slice(void *data, ngx_log_t *log);
+static ngx_int_t ngx_http_offload_open(ngx_http_offload_job_t *job);
+static ngx_int_t ngx_http_offload_hash(ngx_http_offload_job_t *job);
+static ngx_int_t ngx_http_offload_finish(ngx_http_offload_job_t *job);
+static ngx_int_t ngx_http_offload_error(ngx_http_offload_job_t *job,
+    char *failed);
+static void ngx_http_offload_sliced(ngx_event_t *ev);
+static ngx_int_t ngx_http_offload_renew(ngx_http_offload_job_t *job);
+static void ngx_http_offload_settle(ngx_http_offload_job_t *job);
+static ngx_uint_t ngx_http_offload_may_renice(
+    ngx_http_offload_main_conf_t *omcf);
+static void ngx_http_offload_wake(ngx_event_t *ev);
+
+
+/* of this worker */
+
+static ngx_thread_task_t  *ngx_http_offload_task;   /* the job under way */
+static ngx_event_t         ngx_http_offload_timer;  /* looks at the queue */
+
+
+ngx_int_t
+ngx_http_offload_index_init(ngx_cycle_t *cycle)
+{
+    ngx_http_offload_main_conf_t  *omcf;
+
+    static ngx_connection_t  dumb;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    omcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_offload_module);
+
+    if (omcf == NULL || omcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    dumb.fd = (ngx_socket_t) -1;
+
+    ngx_http_offload_timer.handler = ngx_http_offload_wake;
+    ngx_http_offload_timer.log = cycle->log;
+    ngx_http_offload_timer.data = &dumb;
+    ngx_http_offload_timer.cancelable = 1;
+
+    /* those before this one may have left something undone */
+
+    ngx_add_timer(&ngx_http_offload_timer, 1);
+
+    return NGX_OK;
+}
+
+
+/* gives the job back at once; no thread runs any more */
+
+void
+ngx_http_offload_index_exit(ngx_cycle_t *cycle)
+{
+    ngx_http_offload_job_t  *job;
+
+    if (ngx_http_offload_task == NULL) {
+        return;
+    }
+
+    job = ngx_http_offload_task->ctx;
+    job->rc = NGX_ABORT;
+
+    ngx_http_offload_settle(job);
+    ngx_http_offload_job_free(job);
+
+    ngx_http_offload_task = NULL;
+}
+
+
+static void
+ngx_http_offload_wake(ngx_event_t *ev)
+{
+    ngx_http_offload_index_kick(
+        ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                            ngx_http_offload_module));
+}
+
+
+/* takes the next job, if there is one and the worker has none */
+
+void
+ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf)
+{
+    ngx_msec_t          wait;
+    ngx_thread_task_t  *task;
+
+    if (ngx_http_offload_task || ngx_exiting || ngx_terminate || ngx_quit
+        || ngx_http_offload_peek(omcf->zone)->njobs == 0)
+    {
+        return;
+    }
+
+    task = ngx_http_offload_job_create(omcf);
+    if (task == NULL) {
+        return;
+    }
+
+    wait = 0;
+
+    if (ngx_http_offload_job_claim(task->ctx, &wait) != NGX_OK) {
+        ngx_http_offload_job_free(task->ctx);
+
+        if (wait && !ngx_http_offload_timer.timer_set) {
+            ngx_add_timer(&ngx_http_offload_timer, wait);
+        }
+
+        return;
+    }
+
+    ngx_http_offload_task = task;
+
+    if (ngx_http_offload_job_post(task) != NGX_OK) {
+        ((ngx_http_offload_job_t *) task->ctx)->rc = NGX_ABORT;
+        ngx_http_offload_settle(task->ctx);
+        ngx_http_offload_job_free(task->ctx);
+        ngx_http_offload_task = NULL;
+    }
+}
+
+
+static ngx_thread_task_t *
+ngx_http_offload_job_create(ngx_http_offload_main_conf_t *omcf)
+{
+    ngx_pool_t              *pool;
+    ngx_thread_task_t       *task;
+    ngx_http_offload_job_t  *job;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    task = ngx_thread_task_alloc(pool, sizeof(ngx_http_offload_job_t));
+    if (task == NULL) {
+        goto failed;
+    }
+
+    job = task->ctx;
+
+    job->name.sub.data = ngx_pnalloc(pool, OL_SUB_MAX + NGX_MAX_PATH + 2);
+    if (job->name.sub.data == NULL) {
+        goto failed;
+    }
+
+    job->pool = pool;
+    job->omcf = omcf;
+    job->fd = NGX_INVALID_FILE;
+    job->renice = ngx_http_offload_may_renice(omcf);
+
+    task->handler = ngx_http_offload_slice;
+    task->event.handler = ngx_http_offload_sliced;
+    task->event.data = task;
+    task->event.log = ngx_cycle->log;
+
+    return task;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+/* NGX_DECLINED: nothing to do now, perhaps later */
+
+static ngx_int_t
+ngx_http_offload_job_claim(ngx_http_offload_job_t *job, ngx_msec_t *wait)
+{
+    u_char                   *p;
+    ngx_int_t                 rc;
+    ngx_queue_t              *q;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_lock(job->omcf->zone);
+
+    rc = NGX_DECLINED;
+
+    if (ngx_queue_empty(&sh->jobs)) {
+        goto done;
+    }
+
+    q = ngx_queue_head(&sh->jobs);
+    file = ngx_queue_data(q, ngx_http_offload_file_t, job);
+
+    if (file->retry > ngx_time()) {
+        *wait = (ngx_msec_t) (file->retry - ngx_time()) * 1000;
+        goto done;
+    }
+
+    ngx_queue_remove(q);
+    sh->njobs--;
+
+    file->state = NGX_HTTP_OFFLOAD_HASHING;
+    file->lease = ngx_time() + NGX_HTTP_OFFLOAD_LEASE;
+
+    ngx_memcpy(job->site, file->site, NGX_HTTP_OFFLOAD_SITE_LEN);
+
+    p = ngx_cpymem(job->name.sub.data, ngx_http_offload_file_sub(file),
+                   file->sub_len);
+    *p++ = '\0';
+
+    job->name.path.data = p;
+    p = ngx_cpymem(p, ngx_http_offload_file_path(file), file->path_len);
+    *p = '\0';
+
+    job->name.site = job->site;
+    job->name.sub.len = file->sub_len;
+    job->name.path.len = file->path_len;
+    job->name.hash = file->hash;
+    job->serial = file->serial;
+    job->seen = file->ident;
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_http_offload_unlock(job->omcf->zone);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_offload_job_post(ngx_thread_task_t *task)
+{
+    ngx_thread_pool_t       *tp;
+    ngx_http_offload_job_t  *job;
+
+    job = task->ctx;
+
+    tp = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
+                             &job->omcf->thread_pool);
+    if (tp == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->now = ngx_time();
+
+    return ngx_thread_task_post(tp, task);
+}
+
+
+static void
+ngx_http_offload_job_free(ngx_http_offload_job_t *job)
+{
+    if (job->fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(job->fd);
+    }
+
+    ol_hasher_free(job->hasher);
+    ol_digest_clear(&job->digest);
+    ngx_free(job->buf);
+
+    ngx_destroy_pool(job->pool);
+}
+
+
+/*
+ * In the thread.  NGX_AGAIN: another slice; NGX_OK: hashed; NGX_BUSY: still
+ * too young; NGX_DECLINED: not the version that was seen; NGX_ERROR
+ */
+
+static void
+ngx_http_offload_slice(void *data, ngx_log_t *log)
+{
+    ngx_http_offload_job_t *job = data;
+
+    int    nice;
+    pid_t  tid;
+
+    tid = (pid_t) syscall(SYS_gettid);
+    nice = getpriority(PRIO_PROCESS, tid);
+
+    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
+        (void) setpriority(PRIO_PROCESS, tid, NGX_HTTP_OFFLOAD_NICE);
+    }
+
+    job->rc = job->hasher ? ngx_http_offload_hash(job)
+                          : ngx_http_offload_open(job);
+
+    if (job->rc == NGX_OK && job->hasher) {
+        job->rc = ngx_http_offload_finish(job);
+    }
+
+    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
+        (void) setpriority(PRIO_PROCESS, tid, nice);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_offload_open(ngx_http_offload_job_t *job)
+{
+    time_t           latest;
+    ngx_file_info_t  fi;
+
+    job->fd = ngx_open_file(job->name.path.data,
+                            NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+    if (job->fd == NGX_INVALID_FILE) {
+        return ngx_http_offload_error(job, ngx_open_file_n);
+    }
+
+    if (ngx_fd_info(job->fd, &fi) == NGX_FILE_ERROR) {
+        return ngx_http_offload_error(job, ngx_fd_info_n);
+    }
+
+    ngx_http_offload_ident(&fi, &job->ident);
+
+    if (!ngx_is_file(&fi) || job->ident.size != job->seen.size
+        || job->ident.mtime != job->seen.mtime)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_offload_state_load(job->omcf->state->name.data,
+                                    &job->name.path, &job->ident,
+                                    &job->digest)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ol_digest_clear(&job->digest);
+
+    /* a change within the clock's tick would leave no trace */
+
+    latest = ngx_max(job->ident.mtime, job->ident.ctime);
+
+    if (latest <= job->now && latest + NGX_HTTP_OFFLOAD_YOUNG > job->now) {
+        return NGX_BUSY;
+    }
+
+    job->buf = malloc(NGX_HTTP_OFFLOAD_BUFFER);
+
+    if (job->buf == NULL || ol_hasher_create(job->ident.size, &job->hasher)
+                            != 0)
+    {
+        ngx_set_errno(NGX_ENOMEM);
+        return ngx_http_offload_error(job, "malloc()");
+    }
+
+    job->hashed = 1;
+
+    return ngx_http_offload_hash(job);
+}
+
+
+static ngx_int_t
+ngx_http_offload_hash(ngx_http_offload_job_t *job)
+{
+    off_t    end;
+    ssize_t  n;
+
+    end = job->offset + NGX_HTTP_OFFLOAD_SLICE;
+
+    while (job->offset < job->ident.size) {
+
+        if (job->offset >= end) {
+            return NGX_AGAIN;
+        }
+
+        n = pread(job->fd, job->buf, NGX_HTTP_OFFLOAD_BUFFER, job->offset);
+
+        if (n == -1) {
+            return ngx_http_offload_error(job, "pread()");
+        }
+
+        /* shorter or longer than it was */
+
+        if (n == 0 || ol_hasher_update(job->hasher, job->buf, n) != 0) {
+            return NGX_DECLINED;
+        }
+
+        job->offset += n;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what was read is what the path leads to now, and it has not changed */
+
+static ngx_int_t
+ngx_http_offload_finish(ngx_http_offload_job_t *job)
+{
+    ngx_file_info_t           fi;
+    ngx_http_offload_ident_t  now;
+
+    if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
+        return ngx_http_offload_error(job, ngx_file_info_n);
+    }
+
+    ngx_http_offload_ident(&fi, &now);
+
+    if (!ngx_http_offload_ident_same(&now, &job->ident)
+        || ol_hasher_finish(job->hasher, &job->digest) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_offload_state_save(job->omcf->state->name.data,
+                                    &job->name.path, &job->ident,
+                                    &job->digest, &job->failed)
+        != NGX_OK)
+    {
+        return ngx_http_offload_error(job, job->failed);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_offload_error(ngx_http_offload_job_t *job, char *failed)
+{
+    job->err = ngx_errno;
+    job->failed = failed;
+
+    return NGX_ERROR;
+}
+
+
+/* back in the worker */
+
+static void
+ngx_http_offload_sliced(ngx_event_t *ev)
+{
+    ngx_thread_task_t             *task;
+    ngx_http_offload_job_t        *job;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    task = ev->data;
+    job = task->ctx;
+    omcf = job->omcf;
+
+    if (job->rc == NGX_AGAIN) {
+
+        if (!ngx_exiting && ngx_http_offload_renew(job) == NGX_OK
+            && ngx_http_offload_job_post(task) == NGX_OK)
+        {
+            return;
+        }
+
+        job->rc = NGX_ABORT;
+    }
+
+    if (job->rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
+                      "%s failed while \"%V\" was indexed for offload, "
+                      "which is tried again in %d seconds",
+                      job->failed, &job->name.path, NGX_HTTP_OFFLOAD_RETRY);
+    }
+
+    ngx_http_offload_settle(job);
+    ngx_http_offload_job_free(job);
+
+    ngx_http_offload_task = NULL;
+
+    ngx_http_offload_index_kick(omcf);
+}
+
+
+/* NGX_DECLINED: the file is no longer this job's */
+
+static ngx_int_t
+ngx_http_offload_renew(ngx_http_offload_job_t *job)
+{
+    ngx_int_t                 rc;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_lock(job->omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &job->name);
+
+    if (file && file->serial == job->serial
+        && file->state == NGX_HTTP_OFFLOAD_HASHING)
+    {
+        file->lease = ngx_time() + NGX_HTTP_OFFLOAD_LEASE;
+        rc = NGX_OK;
+
+    } else {
+        rc = NGX_DECLINED;
+    }
+
+    ngx_http_offload_unlock(job->omcf->zone);
+
+    return rc;
+}
+
+
+/* the outcome, into the zone */
+
+static void
+ngx_http_offload_settle(ngx_http_offload_job_t *job)
+{
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_lock(job->omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &job->name);
+
+    if (file == NULL || file->serial != job->serial
+        || file->state != NGX_HTTP_OFFLOAD_HASHING)
+    {
+        goto done;
+    }
+
+    if (job->rc == NGX_OK) {
+        file->ident = job->ident;
+
+        if (ngx_http_offload_file_ready(job->omcf->zone, file, &job->digest)
+            == NGX_OK)
+        {
+            sh->hashed += job->hashed;
+            goto done;
+        }
+
+        job->rc = NGX_ERROR;
+    }
+
+    switch (job->rc) {
+
+    case NGX_DECLINED:
+
+        /* the next answer brings the version that is there now */
+
+        ngx_http_offload_file_gone(job->omcf->zone, file);
+        goto done;
+
+    case NGX_ERROR:
+        file->state = NGX_HTTP_OFFLOAD_FAILED;
+        file->retry = ngx_time() + NGX_HTTP_OFFLOAD_RETRY;
+        goto done;
+
+    case NGX_BUSY:
+        file->retry = ngx_time() + NGX_HTTP_OFFLOAD_YOUNG;
+        break;
+
+    default: /* NGX_ABORT */
+        break;
+    }
+
+    ngx_http_offload_file_again(job->omcf->zone, file);
+
+done:
+
+    ngx_http_offload_unlock(job->omcf->zone);
+}
+
+
+/*
+ * Under the lock: what failed a while ago, what was left behind by a worker
+ * that died, and whose table is gone
+ */
+
+void
+ngx_http_offload_index_again(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file)
+{
+    switch (file->state) {
+
+    case NGX_HTTP_OFFLOAD_FAILED:
+        if (file->retry > ngx_time()) {
+            return;
+        }
+
+        break;
+
+    case NGX_HTTP_OFFLOAD_HASHING:
+        if (file->lease > ngx_time()) {
+            return;
+        }
+
+        break;
+
+    case NGX_HTTP_OFFLOAD_READY:
+        if (!file->content->lost) {
+            return;
+        }
+
+        break;
+
+    default: /* NGX_HTTP_OFFLOAD_QUEUED */
+        return;
+    }
+
+    ngx_http_offload_file_again(zone, file);
+}
+
+
+/*
+ * Threads stay nice unless they may become less so again: only if that is
+ * allowed, or if the pool is not nginx's own and serves no other purpose
+ */
+
+static ngx_uint_t
+ngx_http_offload_may_renice(ngx_http_offload_main_conf_t *omcf)
+{
+    struct rlimit  rl;
+
+    if (omcf->thread_pool.len != sizeof("default") - 1
+        || ngx_strncmp(omcf->thread_pool.data, "default",
+                       sizeof("default") - 1)
+           != 0)
+    {
+        return 1;
+    }
+
+    if (geteuid() == 0) {
+        return 1;
+    }
+
+    return getrlimit(RLIMIT_NICE, &rl) == 0 && rl.rlim_cur >= 20;
+}

@@ -1,0 +1,439 @@
+
+/*
+ * Signs a manifest for a file that is offered, and leaves it in the zone for
+ * the next ones who ask.  What it says is copied out under the lock, signed
+ * without it, and put back if nothing has changed meanwhile.
+ */
+
+
+#include "ngx_http_offload.h"
+
+#include "offload/encoding.h"
+#include "offload/jws.h"
+#include "offload/ticket.h"
+
+
+typedef struct {
+    char                        id[OL_KEY_CHARS + 1];
+    char                        url[OL_URL_MAX + 1];
+    char                        zone[OL_ZONE_MAX + 1];
+    uint32_t                    slot;
+    uint32_t                    generation;
+} ngx_http_offload_peer_t;
+
+
+typedef struct {                             /* a copy of what the zone says */
+    uint64_t                    serial;
+    uint64_t                    coordinators;
+    uint32_t                    version;
+    ngx_http_offload_ident_t    ident;
+    u_char                      root[OL_HASH_BYTES];
+    u_char                      sha256[OL_HASH_BYTES];
+    u_char                      table[OL_TABLE_INLINE];
+    uint32_t                    table_len;
+    char                        type[257];
+    char                        etag[129];
+    ngx_uint_t                  npeers;
+    ngx_http_offload_peer_t     peers[OL_MANIFEST_PEERS];
+} ngx_http_offload_offer_t;
+
+
+static ngx_uint_t ngx_http_offload_budget(void);
+static ngx_int_t ngx_http_offload_offer(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer);
+static void ngx_http_offload_offer_peers(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_offer_t *offer, ngx_http_offload_node_t **peers,
+    ngx_uint_t npeers);
+static ngx_int_t ngx_http_offload_compose(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_offload_ticket(struct ol_key *key,
+    ngx_http_offload_offer_t *offer, char *path);
+static void ngx_http_offload_describe(ngx_http_offload_offer_t *offer,
+    ngx_http_offload_srv_conf_t *oscf, struct ol_manifest *m);
+static void ngx_http_offload_keep(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer,
+    ngx_str_t *text);
+
+
+/* is what the zone holds for this file still good to give? */
+
+ngx_uint_t
+ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, struct ol_key *key)
+{
+    uint64_t                      mask;
+    ngx_uint_t                    i;
+    ngx_http_offload_manifest_t  *m;
+
+    m = file->manifest;
+
+    if (m->refresh <= ngx_time()
+        || m->version != file->content->version
+        || ngx_memcmp(m->signer, ol_key_id_bytes(key), sizeof(m->signer)) != 0)
+    {
+        return 0;
+    }
+
+    for (mask = m->coordinators, i = 0; mask; mask >>= 1, i++) {
+        if ((mask & 1)
+            && sh->coordinators[i].synced + NGX_HTTP_OFFLOAD_FRESH
+               < ngx_time())
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < m->npeers; i++) {
+        if (sh->slots[m->peers[i].slot] != m->peers[i].generation) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* NGX_DECLINED: the file, for one of many reasons */
+
+ngx_int_t
+ngx_http_offload_manifest_sign(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_str_t *text)
+{
+    ngx_file_info_t            fi;
+    ngx_http_offload_offer_t  *offer;
+    ngx_http_offload_ident_t   ident;
+
+    if (!ngx_http_offload_budget()) {
+        return NGX_DECLINED;
+    }
+
+    offer = ngx_pcalloc(r->pool, sizeof(ngx_http_offload_offer_t));
+
+    if (offer == NULL || ngx_http_offload_offer(r, ctx, offer) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* ngx_open_cached_file() sees no nanoseconds, and may see the past */
+
+    if (ngx_file_info(ctx->name.path.data, &fi) == NGX_FILE_ERROR) {
+        ngx_http_offload_replaced(r, ctx, offer->serial);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_offload_ident(&fi, &ident);
+
+    if (!ngx_http_offload_ident_same(&ident, &offer->ident)) {
+        ngx_http_offload_replaced(r, ctx, offer->serial);
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_offload_compose(r, ctx, offer, text) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_offload_keep(r, ctx, offer, text);
+
+    ctx->outcome = NGX_HTTP_OFFLOAD_MANIFEST;
+    ctx->size = offer->ident.size;
+    ctx->mtime = offer->ident.mtime;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_offload_budget(void)
+{
+    static time_t      second;
+    static ngx_uint_t  signatures;
+
+    if (second != ngx_time()) {
+        second = ngx_time();
+        signatures = 0;
+    }
+
+    return signatures++ < NGX_HTTP_OFFLOAD_SIGNATURES;
+}
+
+
+static ngx_int_t
+ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_offer_t *offer)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     n;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_node_t       *peers[OL_MANIFEST_PEERS];
+    ngx_http_offload_file_t       *file;
+    ngx_http_offload_content_t    *content;
+    ngx_http_offload_loc_conf_t   *olcf;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    rc = NGX_DECLINED;
+
+    sh = ngx_http_offload_lock(omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY) {
+        goto done;
+    }
+
+    content = file->content;
+
+    n = ngx_http_offload_peers(sh, content, oscf->https, peers, olcf->peers);
+
+    if (n == 0 && ctx->want != NGX_HTTP_OFFLOAD_WANT_MANIFEST) {
+        ctx->outcome = NGX_HTTP_OFFLOAD_NOPEERS;
+        goto done;
+    }
+
+    ngx_http_offload_offer_peers(sh, offer, peers, n);
+
+    offer->serial = file->serial;
+    offer->ident = file->ident;
+    offer->version = content->version;
+    offer->table_len = content->table_len;
+
+    ngx_memcpy(offer->root, content->root, OL_HASH_BYTES);
+    ngx_memcpy(offer->sha256, content->sha256, OL_HASH_BYTES);
+    ngx_memcpy(offer->type, ngx_http_offload_file_type(file), file->type_len);
+    ngx_memcpy(offer->etag, ngx_http_offload_file_etag(file), file->etag_len);
+
+    if (content->table_len) {
+        ngx_memcpy(offer->table, content->table, content->table_len);
+    }
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_http_offload_unlock(omcf->zone);
+
+    return rc;
+}
+
+
+static void
+ngx_http_offload_offer_peers(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_offer_t *offer, ngx_http_offload_node_t **peers,
+    ngx_uint_t npeers)
+{
+    ngx_uint_t                i;
+    ngx_http_offload_node_t  *node;
+    ngx_http_offload_peer_t  *peer;
+
+    for (i = 0; i < npeers; i++) {
+        node = peers[i];
+        peer = &offer->peers[i];
+
+        ngx_memcpy(peer->id, node->id, OL_KEY_CHARS);
+        ngx_memcpy(peer->url, node->data, node->url_len);
+        ngx_memcpy(peer->zone, node->data + node->url_len, node->zone_len);
+
+        peer->slot = node->slot;
+        peer->generation = sh->slots[node->slot];
+
+        offer->coordinators |= (uint64_t) 1 << node->coordinator;
+    }
+
+    offer->npeers = npeers;
+}
+
+
+/* the manifest in words, signed */
+
+static ngx_int_t
+ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_offer_t *offer, ngx_str_t *text)
+{
+    char                          *token;
+    char                           path[OL_ROOT_HEX + OL_TICKET_MAX + 8];
+    size_t                         len;
+    json_t                        *json;
+    struct ol_key                **key;
+    struct ol_manifest             m;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_loc_conf_t   *olcf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    key = oscf->keys->elts;
+
+    if (ngx_http_offload_ticket(*key, offer, path) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&m, sizeof(struct ol_manifest));
+
+    m.iss = (char *) oscf->iss.data;
+    m.sub = (char *) ctx->name.sub.data;
+    m.iat = ngx_time();
+    m.exp = ngx_time() + olcf->ttl;
+    m.path = path;
+
+    ngx_http_offload_describe(offer, oscf, &m);
+
+    json = ol_manifest_to_json(&m);
+    if (json == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ol_jws_sign(*key, OL_TYP_MANIFEST, json, &token, &len) != 0) {
+        json_decref(json);
+        return NGX_ERROR;
+    }
+
+    json_decref(json);
+
+    sh = ngx_http_offload_peek(omcf->zone);
+    (void) ngx_atomic_fetch_add(&sh->signatures, 2);
+
+    text->len = len;
+    text->data = ngx_pnalloc(r->pool, len);
+
+    if (text->data) {
+        ngx_memcpy(text->data, token, len);
+    }
+
+    free(token);
+
+    return text->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_offload_ticket(struct ol_key *key, ngx_http_offload_offer_t *offer,
+    char *path)
+{
+    char  root[OL_ROOT_HEX + 1], ticket[OL_TICKET_MAX];
+
+    if (ol_ticket_sign(key, offer->root, ol_ticket_expiry(ngx_time()), ticket)
+        != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    ol_hex_encode(root, offer->root, OL_HASH_BYTES);
+    (void) ngx_sprintf((u_char *) path, "/c/%s?%s%Z", root, ticket);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_offload_describe(ngx_http_offload_offer_t *offer,
+    ngx_http_offload_srv_conf_t *oscf, struct ol_manifest *m)
+{
+    ngx_uint_t                   i;
+    ngx_http_offload_tracker_t  *tracker;
+
+    m->size = offer->ident.size;
+    m->piece_size = ol_piece_size(offer->ident.size);
+    m->type = offer->type;
+    m->etag = offer->etag;
+    m->table = offer->table_len ? offer->table : NULL;
+    m->peer_count = offer->npeers;
+
+    ngx_memcpy(m->root, offer->root, OL_HASH_BYTES);
+    ngx_memcpy(m->sha256, offer->sha256, OL_HASH_BYTES);
+
+    for (i = 0; i < offer->npeers; i++) {
+        m->peers[i].id = offer->peers[i].id;
+        m->peers[i].url = offer->peers[i].url;
+        m->peers[i].zone = offer->peers[i].zone;
+    }
+
+    if (oscf->coordinators == NULL) {
+        return;
+    }
+
+    tracker = oscf->coordinators->elts;
+    m->tracker_count = oscf->coordinators->nelts;
+
+    for (i = 0; i < m->tracker_count; i++) {
+        m->trackers[i] = (char *) tracker[i].url.data;
+    }
+}
+
+
+/* for the next ones, unless something has changed while it was signed */
+
+static void
+ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_offer_t *offer, ngx_str_t *text)
+{
+    size_t                         size;
+    ngx_uint_t                     i;
+    struct ol_key                **key;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_file_t       *file;
+    ngx_http_offload_manifest_t   *m;
+    ngx_http_offload_loc_conf_t   *olcf;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    key = oscf->keys->elts;
+
+    size = offsetof(ngx_http_offload_manifest_t, peers)
+           + offer->npeers * sizeof(m->peers[0]) + text->len;
+
+    sh = ngx_http_offload_lock(omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file == NULL || file->serial != offer->serial || file->revoked
+        || file->content->version != offer->version)
+    {
+        goto done;
+    }
+
+    if (file->manifest) {
+        ngx_http_offload_manifest_drop(omcf->zone, file->manifest);
+    }
+
+    file->pinned = 1;
+    m = ngx_http_offload_alloc(omcf->zone, size);
+    file->pinned = 0;
+
+    if (m == NULL) {
+        goto done;
+    }
+
+    m->file = file;
+    m->refresh = ngx_time() + olcf->ttl / 2;
+    m->coordinators = offer->coordinators;
+    m->version = offer->version;
+    m->npeers = offer->npeers;
+    m->len = text->len;
+
+    ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
+
+    for (i = 0; i < offer->npeers; i++) {
+        m->peers[i].slot = offer->peers[i].slot;
+        m->peers[i].generation = offer->peers[i].generation;
+    }
+
+    ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);
+
+    file->manifest = m;
+    ngx_queue_insert_head(&sh->manifests, &m->queue);
+
+done:
+
+    ngx_http_offload_unlock(omcf->zone);
+}

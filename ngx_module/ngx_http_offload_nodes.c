@@ -1,0 +1,319 @@
+
+/*
+ * The nodes that coordinators have named, and what is known of each
+ * coordinator.  A node has a slot with a generation, so that a manifest made
+ * earlier tells in a glance whether its peers are still there.  Knows nothing
+ * of requests.  The caller holds the lock of the zone.
+ */
+
+
+#include "ngx_http_offload_zone.h"
+
+
+#define ngx_http_offload_node_key(coordinator, n)                             \
+    (((ngx_rbtree_key_t) (coordinator) << 24) | (n))
+
+
+static ngx_uint_t ngx_http_offload_peer_add(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_list_t *list, ngx_uint_t flag, ngx_uint_t https,
+    ngx_http_offload_node_t **peers, ngx_uint_t n, ngx_uint_t max);
+
+
+ngx_http_offload_coordinator_t *
+ngx_http_offload_coordinator_find(ngx_http_offload_sh_t *sh, u_char *kid,
+    u_char *site)
+{
+    ngx_uint_t                       i;
+    ngx_http_offload_coordinator_t  *c;
+
+    for (i = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
+        c = &sh->coordinators[i];
+
+        if (c->used
+            && ngx_memcmp(c->kid, kid, OL_KEY_CHARS) == 0
+            && ngx_memcmp(c->site, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0)
+        {
+            return c;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a record; the longest silent one is taken over if there is no free one */
+
+ngx_http_offload_coordinator_t *
+ngx_http_offload_coordinator_get(ngx_http_offload_zone_t *zone, u_char *kid,
+    u_char *site)
+{
+    ngx_uint_t                       i;
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_coordinator_t  *c, *found;
+
+    sh = ngx_http_offload_peek(zone);
+
+    found = ngx_http_offload_coordinator_find(sh, kid, site);
+    if (found) {
+        return found;
+    }
+
+    for (i = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
+        c = &sh->coordinators[i];
+
+        if (!c->used) {
+            found = c;
+            break;
+        }
+
+        if (found == NULL || c->synced < found->synced) {
+            found = c;
+        }
+    }
+
+    if (found->used) {
+
+        if (found->synced + NGX_HTTP_OFFLOAD_FRESH > ngx_time()) {
+            return NULL;
+        }
+
+        /* lists of candidates that it left behind are of no generation */
+
+        found->valid = ++found->generation;
+        (void) ngx_http_offload_nodes_expire(zone, found - sh->coordinators,
+                                             sh->nslots);
+    }
+
+    found->used = 1;
+    found->seq = 0;
+    found->applied = 0;
+    found->part = 0;
+    found->parts = 0;
+    found->synced = 0;
+    ngx_memzero(found->addr, sizeof(found->addr));
+    ngx_memcpy(found->kid, kid, OL_KEY_CHARS);
+    ngx_memcpy(found->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
+
+    return found;
+}
+
+
+ngx_http_offload_node_t *
+ngx_http_offload_node_find(ngx_http_offload_sh_t *sh, ngx_uint_t coordinator,
+    uint32_t n)
+{
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
+
+    key = ngx_http_offload_node_key(coordinator, n);
+    node = sh->nodes.root;
+
+    while (node != sh->nodes.sentinel) {
+
+        if (key == node->key) {
+            return ngx_rbtree_data(node, ngx_http_offload_node_t, node);
+        }
+
+        node = (key < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+/* a node that came or changed; NGX_ERROR: no room for it */
+
+ngx_int_t
+ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_http_offload_node_data_t *data)
+{
+    u_char                          *p;
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_node_t         *node;
+    ngx_http_offload_coordinator_t  *c;
+
+    sh = ngx_http_offload_peek(zone);
+    c = &sh->coordinators[coordinator];
+
+    node = ngx_http_offload_node_find(sh, coordinator, data->n);
+
+    if (node) {
+        if (node->url_len == data->url.len
+            && node->zone_len == data->zone.len
+            && ngx_memcmp(node->id, data->id.data, OL_KEY_CHARS) == 0
+            && ngx_memcmp(node->data, data->url.data, data->url.len) == 0
+            && ngx_memcmp(node->data + node->url_len, data->zone.data,
+                          data->zone.len)
+               == 0)
+        {
+            node->generation = c->generation;
+            ngx_queue_remove(&node->queue);
+            ngx_queue_insert_tail(&c->nodes, &node->queue);
+
+            return NGX_OK;
+        }
+
+        ngx_http_offload_node_free(zone, node);
+    }
+
+    if (sh->nfree == 0) {
+        return NGX_ERROR;
+    }
+
+    node = ngx_http_offload_alloc(zone,
+                                  offsetof(ngx_http_offload_node_t, data)
+                                  + data->url.len + data->zone.len);
+    if (node == NULL) {
+        return NGX_ERROR;
+    }
+
+    node->node.key = ngx_http_offload_node_key(coordinator, data->n);
+    node->generation = c->generation;
+    node->coordinator = (uint32_t) coordinator;
+    node->slot = sh->free_slots[--sh->nfree];
+    node->https = data->https;
+    node->url_len = (uint16_t) data->url.len;
+    node->zone_len = (uint16_t) data->zone.len;
+
+    ngx_memcpy(node->id, data->id.data, OL_KEY_CHARS);
+    p = ngx_cpymem(node->data, data->url.data, data->url.len);
+    ngx_memcpy(p, data->zone.data, data->zone.len);
+
+    ngx_rbtree_insert(&sh->nodes, &node->node);
+    ngx_queue_insert_tail(&c->nodes, &node->queue);
+    sh->nnodes++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_node_t *node)
+{
+    ngx_http_offload_sh_t  *sh;
+
+    sh = ngx_http_offload_peek(zone);
+
+    sh->slots[node->slot]++;
+    sh->free_slots[sh->nfree++] = node->slot;
+    sh->nnodes--;
+
+    ngx_rbtree_delete(&sh->nodes, &node->node);
+    ngx_queue_remove(&node->queue);
+    ngx_http_offload_free(zone, node);
+}
+
+
+/* drops nodes that the last full state did not name; how many are left is */
+/* not known, but fewer than "max" dropped means none                      */
+
+ngx_uint_t
+ngx_http_offload_nodes_expire(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_uint_t max)
+{
+    ngx_uint_t                       n;
+    ngx_queue_t                     *q;
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_node_t         *node;
+    ngx_http_offload_coordinator_t  *c;
+
+    sh = ngx_http_offload_peek(zone);
+    c = &sh->coordinators[coordinator];
+
+    for (n = 0; n < max && !ngx_queue_empty(&c->nodes); n++) {
+        q = ngx_queue_head(&c->nodes);
+        node = ngx_queue_data(q, ngx_http_offload_node_t, queue);
+
+        if (node->generation >= c->valid) {
+            break;
+        }
+
+        ngx_http_offload_node_free(zone, node);
+    }
+
+    return n;
+}
+
+
+/* who to name for a content: those that hold it, then those assigned to it */
+
+ngx_uint_t
+ngx_http_offload_peers(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_uint_t https,
+    ngx_http_offload_node_t **peers, ngx_uint_t max)
+{
+    ngx_uint_t                       n, flag;
+    ngx_http_offload_list_t         *list;
+    ngx_http_offload_coordinator_t  *c;
+
+    n = 0;
+
+    for (flag = NGX_HTTP_OFFLOAD_HELD;
+         flag <= NGX_HTTP_OFFLOAD_ASSIGNED;
+         flag++)
+    {
+        for (list = content->candidates; list; list = list->next) {
+            c = &sh->coordinators[list->coordinator];
+
+            if (list->generation < c->valid
+                || c->synced + NGX_HTTP_OFFLOAD_FRESH < ngx_time())
+            {
+                continue;
+            }
+
+            n = ngx_http_offload_peer_add(sh, list, flag, https, peers, n,
+                                          max);
+        }
+    }
+
+    return n;
+}
+
+
+static ngx_uint_t
+ngx_http_offload_peer_add(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_list_t *list, ngx_uint_t flag, ngx_uint_t https,
+    ngx_http_offload_node_t **peers, ngx_uint_t n, ngx_uint_t max)
+{
+    uint64_t                  valid;
+    ngx_uint_t                i, k, flags;
+    ngx_http_offload_node_t  *node;
+
+    valid = sh->coordinators[list->coordinator].valid;
+
+    for (i = 0; i < list->count && n < max; i++) {
+        flags = list->list[i] >> 24;
+
+        if (flags & NGX_HTTP_OFFLOAD_HELD) {
+            flags = NGX_HTTP_OFFLOAD_HELD;
+        }
+
+        if (flags != flag) {
+            continue;
+        }
+
+        node = ngx_http_offload_node_find(sh, list->coordinator,
+                                          list->list[i] & 0xffffff);
+
+        if (node == NULL || node->generation < valid
+            || (https && !node->https))
+        {
+            continue;
+        }
+
+        /* two coordinators may name the same node */
+
+        for (k = 0; k < n; k++) {
+            if (ngx_memcmp(peers[k]->id, node->id, OL_KEY_CHARS) == 0) {
+                break;
+            }
+        }
+
+        if (k == n) {
+            peers[n++] = node;
+        }
+    }
+
+    return n;
+}

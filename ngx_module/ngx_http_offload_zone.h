@@ -1,0 +1,334 @@
+
+/*
+ * What the workers share: the zone's header, the files that are offered, the
+ * contents behind them, the nodes and the coordinators.  Everything here lives
+ * in one slab pool under its mutex; nothing in it points out of the pool, and
+ * nothing outside keeps a pointer into it once the mutex is released.
+ */
+
+
+#ifndef _NGX_HTTP_OFFLOAD_ZONE_H_INCLUDED_
+#define _NGX_HTTP_OFFLOAD_ZONE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "offload/content.h"
+#include "offload/key.h"
+#include "offload/manifest.h"
+
+
+#define NGX_HTTP_OFFLOAD_SITE_LEN      16    /* of a hash of the site's name */
+#define NGX_HTTP_OFFLOAD_EPOCH_LEN     16
+#define NGX_HTTP_OFFLOAD_CANDIDATES    24    /* of one content, from one */
+                                             /* coordinator */
+#define NGX_HTTP_OFFLOAD_COORDINATORS  64    /* records in a zone; one bit */
+                                             /* of a uint64_t each */
+#define NGX_HTTP_OFFLOAD_FRESH         60    /* seconds after a sync */
+#define NGX_HTTP_OFFLOAD_REVOKED       60    /* seconds after a private one */
+#define NGX_HTTP_OFFLOAD_GONE          600   /* seconds that "gone" is told */
+#define NGX_HTTP_OFFLOAD_ZONE_MIN      (256 * 1024)
+
+#define NGX_HTTP_OFFLOAD_HELD          1     /* flags of a candidate */
+#define NGX_HTTP_OFFLOAD_ASSIGNED      2
+
+
+typedef enum {
+    NGX_HTTP_OFFLOAD_QUEUED = 0,             /* waits for a worker */
+    NGX_HTTP_OFFLOAD_HASHING,                /* leased to one */
+    NGX_HTTP_OFFLOAD_FAILED,                 /* until "retry" */
+    NGX_HTTP_OFFLOAD_READY
+} ngx_http_offload_state_e;
+
+
+typedef enum {
+    NGX_HTTP_OFFLOAD_DIRECT = 0,
+    NGX_HTTP_OFFLOAD_MANIFEST,
+    NGX_HTTP_OFFLOAD_INDEXING,
+    NGX_HTTP_OFFLOAD_NOPEERS,
+    NGX_HTTP_OFFLOAD_INELIGIBLE,
+    NGX_HTTP_OFFLOAD_OUTCOMES
+} ngx_http_offload_outcome_e;
+
+
+typedef struct {                             /* tells versions apart */
+    dev_t                       dev;
+    ino_t                       ino;
+    off_t                       size;
+    time_t                      mtime;
+    long                        mtime_nsec;
+    time_t                      ctime;
+    long                        ctime_nsec;
+} ngx_http_offload_ident_t;
+
+
+typedef struct {                             /* names a file in the zone */
+    u_char                     *site;        /* NGX_HTTP_OFFLOAD_SITE_LEN */
+    ngx_str_t                   sub;
+    ngx_str_t                   path;
+    uint64_t                    hash;
+} ngx_http_offload_name_t;
+
+
+typedef struct {                             /* what a direct answer tells */
+    off_t                       size;
+    time_t                      mtime;
+    ngx_str_t                   etag;
+    ngx_str_t                   type;
+} ngx_http_offload_version_t;
+
+
+typedef struct ngx_http_offload_file_s     ngx_http_offload_file_t;
+typedef struct ngx_http_offload_content_s  ngx_http_offload_content_t;
+typedef struct ngx_http_offload_list_s     ngx_http_offload_list_t;
+
+
+typedef struct {
+    ngx_queue_t                 queue;       /* in sh->manifests */
+    ngx_http_offload_file_t    *file;
+    time_t                      refresh;     /* when half of its life is over */
+    uint64_t                    coordinators;  /* whose word it rests on */
+    uint32_t                    version;     /* of the candidates */
+    u_char                      signer[8];   /* the key's id, its beginning */
+    ngx_uint_t                  npeers;
+    size_t                      len;
+
+    struct {
+        uint32_t                slot;
+        uint32_t                generation;
+    } peers[1];                              /* npeers, then the text */
+} ngx_http_offload_manifest_t;
+
+
+struct ngx_http_offload_file_s {
+    ngx_rbtree_node_t           change;      /* in sh->changes; key: clock */
+    ngx_queue_t                 queue;       /* in sh->files or sh->gone */
+    ngx_queue_t                 job;         /* in sh->jobs while QUEUED */
+    ngx_http_offload_file_t    *next;        /* in a bucket */
+    uint64_t                    hash;
+    uint64_t                    serial;      /* unique within the epoch */
+
+    ngx_http_offload_content_t   *content;   /* once READY */
+    ngx_http_offload_manifest_t  *manifest;
+
+    ngx_http_offload_ident_t    ident;       /* whole once READY */
+    uint64_t                    demand;      /* only grows */
+    time_t                      checked;     /* identity, last */
+    time_t                      revoked;     /* until then; 0: never was */
+    time_t                      retry;       /* FAILED, and jobs too young */
+    time_t                      lease;       /* HASHING: when it runs out */
+    time_t                      left;        /* when it went, if gone */
+
+    unsigned                    state:2;     /* ngx_http_offload_state_e */
+    unsigned                    gone:1;      /* no longer in a bucket */
+    unsigned                    pinned:1;    /* not to be evicted just now */
+
+    u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
+    uint16_t                    sub_len;
+    uint16_t                    path_len;
+    uint16_t                    type_len;
+    uint16_t                    etag_len;
+    u_char                      data[1];     /* sub, path, type, etag */
+};
+
+
+struct ngx_http_offload_list_s {             /* candidates by a coordinator */
+    ngx_http_offload_list_t    *next;
+    uint32_t                    coordinator;
+    uint32_t                    count;
+    uint64_t                    generation;
+    uint32_t                    list[1];     /* flags << 24 | n, best first */
+};
+
+
+struct ngx_http_offload_content_s {
+    ngx_queue_t                 queue;       /* in sh->spare while unused */
+    ngx_http_offload_content_t *next;        /* in a bucket */
+    uint64_t                    hash;
+    ngx_http_offload_list_t    *candidates;
+    uint32_t                    version;     /* of the candidates */
+    uint32_t                    uses;        /* by files */
+    uint32_t                    table_len;   /* 0: only in the state folder */
+    u_char                     *table;
+
+    u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
+    u_char                      root[OL_HASH_BYTES];
+    u_char                      sha256[OL_HASH_BYTES];
+    time_t                      revoked;     /* until then, with a file */
+    unsigned                    lost:1;      /* its table, on the disk */
+    unsigned                    pinned:1;
+};
+
+
+typedef struct {
+    ngx_rbtree_node_t           node;        /* in sh->nodes */
+    ngx_queue_t                 queue;       /* in its coordinator's */
+    uint64_t                    generation;  /* of the coordinator */
+    uint32_t                    coordinator;
+    uint32_t                    slot;
+    unsigned                    https:1;
+    u_char                      id[OL_KEY_CHARS];
+    uint16_t                    url_len;
+    uint16_t                    zone_len;
+    u_char                      data[1];     /* url, zone */
+} ngx_http_offload_node_t;
+
+
+typedef struct {                             /* one site's, in one zone */
+    u_char                      kid[OL_KEY_CHARS];
+    u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
+    unsigned                    used:1;
+
+    uint64_t                    seq;         /* last one seen */
+    uint64_t                    applied;     /* last one applied */
+    uint64_t                    generation;  /* of full states */
+    uint64_t                    valid;       /* oldest one that counts */
+    ngx_uint_t                  part;        /* of a full state; 0: none */
+    ngx_uint_t                  parts;       /* is under way */
+    time_t                      synced;      /* when last applied */
+    u_char                      addr[16];    /* whence the last good one */
+    ngx_queue_t                 nodes;       /* longest unconfirmed first */
+} ngx_http_offload_coordinator_t;
+
+
+typedef struct {
+    ngx_uint_t                  dirty;       /* someone was writing */
+
+    u_char                      epoch[NGX_HTTP_OFFLOAD_EPOCH_LEN];
+    u_char                      seed[16];    /* of the hash tables */
+    uint64_t                    clock;       /* orders the changes */
+    uint64_t                    reported;    /* highest clock told */
+    uint64_t                    serial;
+
+    ngx_rbtree_t                changes;     /* files, by clock */
+    ngx_rbtree_node_t           changes_sentinel;
+    ngx_rbtree_t                nodes;       /* by coordinator << 24 | n */
+    ngx_rbtree_node_t           nodes_sentinel;
+
+    ngx_http_offload_file_t   **file_buckets;
+    ngx_http_offload_content_t **content_buckets;
+    ngx_uint_t                  mask;        /* of either */
+
+    uint32_t                   *slots;       /* generations */
+    uint32_t                   *free_slots;  /* a stack */
+    ngx_uint_t                  nslots;
+    ngx_uint_t                  nfree;
+
+    ngx_queue_t                 files;       /* most recently used first */
+    ngx_queue_t                 manifests;   /* latest signed first */
+    ngx_queue_t                 gone;        /* most recent first */
+    ngx_queue_t                 spare;       /* contents without a file */
+    ngx_queue_t                 jobs;        /* first come, first served */
+
+    ngx_uint_t                  nfiles;
+    ngx_uint_t                  ncontents;
+    ngx_uint_t                  nnodes;
+    ngx_uint_t                  njobs;
+    time_t                      nomem;       /* when that was logged */
+
+    ngx_atomic_t                outcomes[NGX_HTTP_OFFLOAD_OUTCOMES];
+    ngx_atomic_t                signatures;
+    ngx_atomic_t                hashed;      /* files */
+
+    ngx_http_offload_coordinator_t
+                                coordinators[NGX_HTTP_OFFLOAD_COORDINATORS];
+} ngx_http_offload_sh_t;
+
+
+typedef struct {
+    ngx_slab_pool_t            *shpool;
+    ngx_log_t                  *log;
+} ngx_http_offload_zone_t;
+
+
+/* ngx_http_offload_zone.c: the pool, its lock, its reset, what it evicts */
+
+ngx_int_t ngx_http_offload_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+ngx_http_offload_sh_t *ngx_http_offload_lock(ngx_http_offload_zone_t *zone);
+void ngx_http_offload_unlock(ngx_http_offload_zone_t *zone);
+void *ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size);
+void ngx_http_offload_free(ngx_http_offload_zone_t *zone, void *p);
+
+/* for reading and for atomic counters, without the lock */
+#define ngx_http_offload_peek(zone)                                           \
+    ((ngx_http_offload_sh_t *) (zone)->shpool->data)
+
+/* ngx_http_offload_catalog.c: files and contents */
+
+void ngx_http_offload_name_hash(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_name_t *name);
+
+/* all of the following are called with the zone locked */
+
+ngx_http_offload_file_t *ngx_http_offload_file_find(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_name_t *name);
+ngx_http_offload_file_t *ngx_http_offload_file_create(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_name_t *name,
+    ngx_http_offload_version_t *version);
+ngx_uint_t ngx_http_offload_file_is(ngx_http_offload_file_t *file,
+    ngx_http_offload_version_t *version);
+void ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file);
+void ngx_http_offload_file_changed(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file);
+void ngx_http_offload_file_gone(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
+void ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
+void ngx_http_offload_file_free(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
+ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file, struct ol_digest *digest);
+void ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_manifest_t *manifest);
+ngx_http_offload_content_t *ngx_http_offload_content_find(
+    ngx_http_offload_sh_t *sh, u_char *site, u_char *root);
+ngx_http_offload_content_t *ngx_http_offload_content_get(
+    ngx_http_offload_zone_t *zone, u_char *site, u_char *root);
+void ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content);
+ngx_int_t ngx_http_offload_candidates_set(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content, ngx_uint_t coordinator,
+    uint32_t *list, ngx_uint_t count);
+
+/* sub, path, type, etag of a file, one after another in its data */
+#define ngx_http_offload_file_sub(f)   ((f)->data)
+#define ngx_http_offload_file_path(f)  ((f)->data + (f)->sub_len)
+#define ngx_http_offload_file_type(f)                                         \
+    ((f)->data + (f)->sub_len + (f)->path_len)
+#define ngx_http_offload_file_etag(f)                                         \
+    ((f)->data + (f)->sub_len + (f)->path_len + (f)->type_len)
+
+#define ngx_http_offload_manifest_text(m)                                     \
+    ((u_char *) &(m)->peers[(m)->npeers])
+
+
+/* ngx_http_offload_nodes.c: nodes and coordinators */
+
+typedef struct {
+    uint32_t                    n;
+    ngx_str_t                   id;
+    ngx_str_t                   url;
+    ngx_str_t                   zone;
+    unsigned                    https:1;
+} ngx_http_offload_node_data_t;
+
+ngx_http_offload_coordinator_t *ngx_http_offload_coordinator_find(
+    ngx_http_offload_sh_t *sh, u_char *kid, u_char *site);
+ngx_http_offload_coordinator_t *ngx_http_offload_coordinator_get(
+    ngx_http_offload_zone_t *zone, u_char *kid, u_char *site);
+ngx_http_offload_node_t *ngx_http_offload_node_find(ngx_http_offload_sh_t *sh,
+    ngx_uint_t coordinator, uint32_t n);
+ngx_int_t ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_http_offload_node_data_t *data);
+void ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_node_t *node);
+ngx_uint_t ngx_http_offload_nodes_expire(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_uint_t max);
+ngx_uint_t ngx_http_offload_peers(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_uint_t https,
+    ngx_http_offload_node_t **peers, ngx_uint_t max);
+
+
+#endif /* _NGX_HTTP_OFFLOAD_ZONE_H_INCLUDED_ */
