@@ -67,6 +67,15 @@ fail(struct swarm *swarm, enum outcome outcome, const char *text)
     ol_error_set(&swarm->error, EIO, "%s", text);
 }
 
+static void
+fail_write(struct swarm *swarm, int error)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "cannot write: %s", strerror(-error));
+    fail(swarm, OUTCOME_WRITE, text);
+}
+
 /* What transfers tell */
 
 static bool
@@ -77,7 +86,7 @@ on_bytes(void *arg, uint64_t pos, const void *data, size_t len)
     int rc = output_put(swarm->options.output, pos, data, len);
 
     if (rc != 0) {
-        fail(swarm, OUTCOME_WRITE, strerror(-rc));
+        fail_write(swarm, rc);
         return false;
     }
     source->in_piece += len;
@@ -239,7 +248,7 @@ swarm_poke(struct swarm *swarm)
     int rc = output_error(swarm->options.output);
 
     if (rc != 0)
-        fail(swarm, OUTCOME_WRITE, strerror(-rc));
+        fail_write(swarm, rc);
     fill(swarm);
 }
 

@@ -128,8 +128,10 @@ on_ready(uv_poll_t *poll, int status, int events)
     struct fetcher *fetcher = watch->fetcher;
     int flags = 0, running;
 
+    /* An error is found by reading: a connection that the server had closed
+       is then replaced, where CURL_CSELECT_ERR would end the request. */
     if (status < 0)
-        flags = CURL_CSELECT_ERR;
+        flags = CURL_CSELECT_IN | CURL_CSELECT_OUT;
     if (events & UV_READABLE)
         flags |= CURL_CSELECT_IN;
     if (events & UV_WRITABLE)
