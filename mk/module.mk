@@ -41,13 +41,4 @@ $(MODULE_DIR)/files: always
 	@echo '$(NGINX_SRC) $(MODULE_SRC)' | cmp -s - $@ || \
 	    echo '$(NGINX_SRC) $(MODULE_SRC)' > $@
 
-# Signs and opens messages for the tests.
-JWS := $(B)/t/jws
-unit-tests: $(JWS)
-$(JWS): t/tools/jws.c $(B)/liboffload.a $(B)/flags
-	@mkdir -p $(@D)
-	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(B)/liboffload.a \
-	    $(LIB_LIBS)
-
 .PHONY: module
