@@ -34,6 +34,8 @@ pull_plan(const struct pull_facts *f, uint8_t ret[PULL_PLAN_MAX])
         return f->origin ? 1 : 0;
     }
     count = owners(f, order);
+    if (f->patient && count > 0)
+        count = 1;
     for (size_t i = 0; i < count; i++) {
         uint64_t bit = UINT64_C(1) << order[i];
 
@@ -50,7 +52,7 @@ pull_plan(const struct pull_facts *f, uint8_t ret[PULL_PLAN_MAX])
             ret[len++] = order[i];
         }
     }
-    if (f->origin && !asked)
+    if (f->origin && !asked && (!f->patient || count == 0))
         ret[len++] = PULL_ORIGIN;
     memcpy(ret + len, later, kept);
     return len + kept;

@@ -124,6 +124,28 @@ test_hop(void)
 }
 
 static void
+test_patient(void)
+{
+    uint8_t plan[PULL_PLAN_MAX], order[OL_OWNERS_MAX];
+    struct pull_facts facts;
+
+    ol_owner_order(salt, root, 7, (const uint8_t(*)[32])ids, NODES, order);
+    facts = facts_of(ids[order[1]], 7);
+    facts.patient = true;
+    ok(pull_plan(&facts, plan) == 1 && plan[0] == order[0],
+       "nobody waits: only the owner is asked");
+    facts.avoid = UINT64_C(1) << order[0];
+    is_int(pull_plan(&facts, plan), 0, "or nobody");
+    facts = facts_of(ids[order[0]], 7);
+    facts.patient = true;
+    ok(pull_plan(&facts, plan) == 1 && plan[0] == PULL_ORIGIN,
+       "the owner asks the origin");
+    facts.count = 0;
+    ok(pull_plan(&facts, plan) == 1 && plan[0] == PULL_ORIGIN,
+       "as does a node that is alone");
+}
+
+static void
 test_many(void)
 {
     struct pull_facts facts = facts_of(ids[63], 3);
@@ -144,6 +166,7 @@ main(void)
     test_stranger();
     test_failures();
     test_hop();
+    test_patient();
     test_many();
     return tap_done();
 }

@@ -16,6 +16,7 @@ static int crash_renameat(int from_dir, const char *from, int to_dir,
                           const char *to);
 #define fdatasync crash_fdatasync
 #define renameat crash_renameat
+#include "node/files.c"
 #include "node/store.c"
 #undef fdatasync
 #undef renameat

@@ -1,0 +1,84 @@
+/*
+ * What the files behind pull.h share: pull.c the queue and who wants what,
+ * pull_source.c one pull's way from source to source, pull_ticket.c the ticket
+ * for other nodes.  Nobody else includes this.
+ */
+#ifndef NODE_PULL_PARTS_H
+#define NODE_PULL_PARTS_H
+
+#include "node/latest.h"
+#include "node/node.h"
+#include "node/pull.h"
+#include "node/pull_plan.h"
+
+enum step {
+    STEP_QUEUED,
+    STEP_CHECK,   /* a job looks at what is on disk */
+    STEP_REFRESH, /* the ticket is being renewed */
+    STEP_FETCH,
+    STEP_WRITE, /* a job checks and writes it */
+    STEP_DONE
+};
+
+TAILQ_HEAD(pull_queue, pull);
+
+struct pull {
+    TAILQ_ENTRY(pull) link;   /* in one of the puller's lists */
+    LIST_ENTRY(pull) sibling; /* in content->pulls */
+    struct puller *puller;
+    struct content *content; /* held */
+    uint32_t index, len;
+    TAILQ_HEAD(, want) wants;
+    enum step step;
+    bool background; /* nobody but prefetching wants it */
+    bool hop;        /* a node wants it: the origin only */
+    bool reserved;   /* room on disk */
+    bool patient;    /* the plan stops short of what may be asked */
+    struct assignment *assignment;
+    struct site *site;
+    uint8_t plan[PULL_PLAN_MAX];
+    size_t plan_len, plan_next;
+    uint8_t source; /* the place being asked */
+    char *data;
+    uint32_t got;
+    struct fetch *fetch;
+    int status; /* of an answer that is not wanted */
+    unsigned retry_s;
+    struct job job;
+    int job_error;
+};
+
+struct refresh {
+    struct puller *puller;
+    struct content *content; /* held */
+    struct latest *latest;
+    TAILQ_ENTRY(refresh) link;
+};
+
+struct puller {
+    struct node *node;
+    struct pull_queue demand, background, active;
+    TAILQ_HEAD(, refresh) refreshes;
+    unsigned count; /* all pulls */
+    unsigned active_count, background_count;
+    size_t memory; /* bytes of the active ones' buffers */
+    uv_timer_t kick;
+    bool stopping;
+};
+
+/* pull.c: the wants are told; the pull is gone. */
+void pull_finish(struct pull *p, int error);
+
+/* pull_source.c */
+/* Room, plan, ticket, then source after source. */
+void pull_fetch(struct pull *p);
+void pull_next_source(struct pull *p);
+
+/* pull_ticket.c */
+/* Whether p, planned, has to wait for a fresh ticket. */
+bool pull_needs_ticket(struct pull *p);
+/* pull_next_source is called once it is there, or cannot be had. */
+int pull_get_ticket(struct pull *p);
+void pull_ticket_free(struct refresh *refresh);
+
+#endif
