@@ -43,14 +43,15 @@ ngx_http_offload_want(ngx_http_request_t *r)
         }
 
         if (h[i].key.len == sizeof("Offload-Fetch") - 1
-            && ngx_strcmp(h[i].lowcase_key, "offload-fetch") == 0)
+            && ngx_strncmp(h[i].lowcase_key, "offload-fetch", h[i].key.len)
+               == 0)
         {
             return ngx_http_offload_fetch(&h[i].value);
         }
 
         if (want == NGX_HTTP_OFFLOAD_WANT_FILE
             && h[i].key.len == sizeof("Accept") - 1
-            && ngx_strcmp(h[i].lowcase_key, "accept") == 0
+            && ngx_strncmp(h[i].lowcase_key, "accept", h[i].key.len) == 0
             && ngx_http_offload_accepts(&h[i].value))
         {
             want = NGX_HTTP_OFFLOAD_WANT_PEERS;
