@@ -18,6 +18,8 @@ typedef enum {
 
 static ngx_int_t ngx_http_offload_filter_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_offload_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_offload_direct(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 static ngx_http_offload_verdict_e ngx_http_offload_judge(
     ngx_http_request_t *r);
 static ngx_uint_t ngx_http_offload_is_private(ngx_http_request_t *r);
@@ -97,44 +99,22 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    rc = NGX_OK;
-
     if (r->headers_out.status != NGX_HTTP_OK) {
 
-        /* a 304 in a manifest's place is the file's own, as is an error */
+        /* a 304, though in a manifest's place, is the file's own */
 
-        if (ctx->manifest) {
+        if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
             ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
         }
 
-    } else if (ctx->manifest) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (ctx->manifest) {
         rc = ngx_http_offload_fix(r);
 
     } else {
-        switch (ngx_http_offload_judge(r)) {
-
-        case NGX_HTTP_OFFLOAD_PLAIN:
-            ngx_http_offload_learn(r, ctx);
-            break;
-
-        case NGX_HTTP_OFFLOAD_PRIVATE:
-            ngx_http_offload_revoke(r, ctx);
-            break;
-
-        default:
-            ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
-        }
-
-        if (ctx->want >= NGX_HTTP_OFFLOAD_WANT_PEERS
-            && r->method == NGX_HTTP_GET)
-        {
-            if (ctx->outcome == NGX_HTTP_OFFLOAD_INDEXING) {
-                rc = ngx_http_offload_tell(r, "indexing; retry=1");
-
-            } else if (ctx->outcome == NGX_HTTP_OFFLOAD_NOPEERS) {
-                rc = ngx_http_offload_tell(r, "nopeers; retry=1");
-            }
-        }
+        rc = ngx_http_offload_direct(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -144,6 +124,41 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
     ngx_http_offload_count(r, ctx->outcome);
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* an answer by another handler, most likely the static one, with the file */
+
+static ngx_int_t
+ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    switch (ngx_http_offload_judge(r)) {
+
+    case NGX_HTTP_OFFLOAD_PLAIN:
+        ngx_http_offload_learn(r, ctx);
+        break;
+
+    case NGX_HTTP_OFFLOAD_PRIVATE:
+        ngx_http_offload_revoke(r, ctx);
+        break;
+
+    default: /* NGX_HTTP_OFFLOAD_OTHER */
+        ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
+    }
+
+    if (ctx->want < NGX_HTTP_OFFLOAD_WANT_PEERS || r->method != NGX_HTTP_GET) {
+        return NGX_OK;
+    }
+
+    if (ctx->outcome == NGX_HTTP_OFFLOAD_INDEXING) {
+        return ngx_http_offload_tell(r, "indexing; retry=1");
+    }
+
+    if (ctx->outcome == NGX_HTTP_OFFLOAD_NOPEERS) {
+        return ngx_http_offload_tell(r, "nopeers; retry=1");
+    }
+
+    return NGX_OK;
 }
 
 

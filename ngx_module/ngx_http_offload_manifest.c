@@ -396,7 +396,8 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     file = ngx_http_offload_file_find(sh, &ctx->name);
 
-    if (file == NULL || file->serial != offer->serial || file->revoked
+    if (file == NULL || file->serial != offer->serial
+        || file->state != NGX_HTTP_OFFLOAD_READY || file->revoked
         || file->content->version != offer->version)
     {
         goto done;
