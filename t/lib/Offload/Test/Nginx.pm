@@ -14,7 +14,9 @@ use Time::HiRes qw(sleep time);
 
 use parent 'Offload::Test::Process';
 
-sub binary { $ENV{NGINX} // '/usr/sbin/nginx' }
+# To nginx itself the variable means sockets that it inherits.
+my $BINARY = delete $ENV{NGINX} // '/usr/sbin/nginx';
+sub binary { $BINARY }
 
 # test, conf, vars => {NAME => value for %%NAME%%}
 sub new {
