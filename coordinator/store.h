@@ -78,6 +78,8 @@ int store_create(uv_loop_t *loop, const char *url,
 /* Calls back all that is open with -ECANCELED.  NULL is legal. */
 void store_free(struct store *store);
 bool store_is_up(const struct store *store);
+/* Up, and less than half of what may be pending is. */
+bool store_has_room(const struct store *store);
 const char *store_id(const struct store *store); /* "" before the first one */
 const uint8_t *store_salt(const struct store *store);
 

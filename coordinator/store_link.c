@@ -568,6 +568,8 @@ store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    if (store->up) /* the last words, such as leases that are dropped */
+        redisAsyncHandleWrite(store->redis);
     store->closing = true;
     store->up = false;
     if (store->redis != NULL)
@@ -580,6 +582,12 @@ bool
 store_is_up(const struct store *store)
 {
     return store->up;
+}
+
+bool
+store_has_room(const struct store *store)
+{
+    return store->up && store->op_count < STORE_PENDING_MAX / 2;
 }
 
 const char *

@@ -1,0 +1,135 @@
+/*
+ * The coordinator's routes: method and path to the part that answers.
+ *
+ * Must not know what the parts do.
+ */
+#include "coordinator/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "coordinator/call.h"
+#include "coordinator/heartbeat.h"
+#include "coordinator/join.h"
+#include "coordinator/peers.h"
+#include "coordinator/registration.h"
+
+static void
+root_show(struct app *app, struct http_request *request)
+{
+    static const char *const headers[] = {"Content-Type: text/plain", NULL};
+    char text[256];
+    int len = snprintf(text, sizeof(text),
+                       "offload-coordinator " OL_VERSION "\n"
+                       "key id: %s\npublic key: %s\n",
+                       app_id(app), ol_key_x(app->key));
+
+    http_reply(request, 200, headers, text, (size_t)len);
+}
+
+static void
+health_show(struct app *app, struct http_request *request)
+{
+    bool up = store_is_up(app->store);
+
+    reply_json(request, up ? 200 : 503,
+               json_pack("{s:s, s:s}", "status", up ? "ok" : "degraded",
+                         "redis", up ? "ok" : "away"));
+}
+
+static void
+key_show(struct app *app, struct http_request *request)
+{
+    static const char *const headers[] = {
+        "Content-Type: application/jwk-set+json", "Cache-Control: no-cache",
+        NULL};
+    json_t *set = json_pack("{s:[o]}", "keys", ol_key_to_jwk(app->key));
+    char *text = set == NULL ? NULL : json_dumps(set, JSON_COMPACT);
+
+    json_decref(set);
+    if (text == NULL)
+        reply_busy(request, "no memory");
+    else
+        http_reply(request, 200, headers, text, strlen(text));
+    free(text);
+}
+
+static const struct route {
+    const char *method, *path;
+    void (*handle)(struct app *app, struct http_request *request);
+} routes[] = {
+    {"GET", "/", root_show},
+    {"GET", "/healthz", health_show},
+    {"GET", "/v1/key", key_show},
+    {"POST", "/v1/sites", join_request},
+    {"POST", "/v1/nodes", registration_request},
+    {"POST", "/v1/nodes/heartbeat", heartbeat_request},
+};
+
+static bool
+method_is(struct http_request *request, const char *want)
+{
+    const char *method = http_method(request);
+
+    return strcmp(method, want) == 0 ||
+           (strcmp(want, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+static void
+method_refuse(struct http_request *request, const char *allowed)
+{
+    char allow[32], body[64];
+    const char *const headers[] = {allow, "Content-Type: application/json",
+                                   NULL};
+    int len;
+
+    snprintf(allow, sizeof(allow), "Allow: %s", allowed);
+    len = snprintf(body, sizeof(body), "{\"error\":\"only %s is allowed\"}",
+                   allowed);
+    http_reply(request, 405, headers, body, (size_t)len);
+}
+
+/* What stands between prefix and suffix, NULL if the path is another. */
+static const char *
+path_between(const char *path, const char *prefix, const char *suffix,
+             size_t *ret_len)
+{
+    size_t len = strlen(path), head = strlen(prefix), tail = strlen(suffix);
+
+    if (len < head + tail || strncmp(path, prefix, head) != 0 ||
+        strcmp(path + len - tail, suffix) != 0)
+        return NULL;
+    *ret_len = len - head - tail;
+    return path + head;
+}
+
+void
+api_handle(struct http_request *request, void *arg)
+{
+    struct app *app = arg;
+    const char *path = http_path(request), *name;
+    size_t len;
+
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (strcmp(path, routes[i].path) != 0)
+            continue;
+        if (method_is(request, routes[i].method))
+            routes[i].handle(app, request);
+        else
+            method_refuse(request, routes[i].method);
+        return;
+    }
+    if ((name = path_between(path, "/v1/content/", "/peers", &len)) != NULL) {
+        if (method_is(request, "GET"))
+            peers_request(app, request, name, len, http_query(request));
+        else
+            method_refuse(request, "GET");
+    } else if ((name = path_between(path, "/v1/sites/", "", &len)) != NULL) {
+        if (method_is(request, "GET"))
+            site_show(app, request, name);
+        else
+            method_refuse(request, "GET");
+    } else {
+        reply_error(request, 404, "nothing is at this path");
+    }
+}

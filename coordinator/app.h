@@ -1,0 +1,57 @@
+/*
+ * What the parts of one coordinator process share.  All run in the loop's
+ * thread; main.c makes and frees them.
+ */
+#ifndef COORDINATOR_APP_H
+#define COORDINATOR_APP_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "coordinator/store.h"
+#include "net/fetch.h"
+#include "net/httpd.h"
+#include "offload/key.h"
+
+#define APP_CONNECTIONS 8192 /* of nodes and visitors, held ones included */
+#define APP_BODY_MAX (256u << 10)
+#define APP_CONTROL_FETCHES 256 /* call-backs, keys and documents of sites */
+#define APP_SYNC_FETCHES 8192
+#define APP_JWS_LIFE_S 60 /* of what is signed here */
+
+struct beats;
+struct call;
+struct nodes;
+struct sites;
+
+struct app {
+    uv_loop_t *loop;
+    struct ol_key *key;
+    unsigned holders; /* wanted for each content */
+    struct store *store;
+    struct fetcher *control, *pusher;
+    struct httpd *httpd;
+    struct nodes *nodes;
+    struct beats *beats;
+    struct sites *sites;
+    TAILQ_HEAD(, call) calls;  /* requests that wait for something */
+    unsigned callbacks, joins; /* under way */
+};
+
+static inline const char *
+app_id(const struct app *app)
+{
+    return ol_key_id(app->key);
+}
+
+int64_t app_now_ms(void); /* since 1970 */
+static inline int64_t
+app_now(void)
+{
+    return app_now_ms() / 1000;
+}
+/* 0 .. below - 1, for jitter. */
+unsigned app_random(unsigned below);
+
+#endif

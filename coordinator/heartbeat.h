@@ -1,0 +1,24 @@
+/*
+ * POST /v1/nodes/heartbeat: a node says what it holds and is told what to
+ * fetch; held until there is something to tell.
+ */
+#ifndef COORDINATOR_HEARTBEAT_H
+#define COORDINATOR_HEARTBEAT_H
+
+#include "coordinator/app.h"
+
+#define HEARTBEAT_MS 10000
+/* An assignment that was told is told again after this, if it must. */
+#define HEARTBEAT_REPEAT_MS 5000
+#define HEARTBEAT_TICK_MS 100
+
+void heartbeat_request(struct app *app, struct http_request *request);
+/* The node has new assignments: a held heartbeat is answered. */
+void heartbeat_wake(struct app *app, const char *node_id);
+/* Answers all that are held now (the store has changed). */
+void heartbeat_answer_all(struct app *app);
+
+int heartbeat_start(struct app *app);
+void heartbeat_stop(struct app *app);
+
+#endif

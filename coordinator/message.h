@@ -1,0 +1,56 @@
+/*
+ * A node's message: a JWS whose fields are decoded and checked before anything
+ * is looked up or stored.  Pure.
+ */
+#ifndef COORDINATOR_MESSAGE_H
+#define COORDINATOR_MESSAGE_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "offload/content.h"
+#include "offload/error.h"
+#include "offload/key.h"
+#include "offload/netaddr.h"
+
+#define MESSAGE_HOLDINGS 512
+#define MESSAGE_PIECES (1u << 18) /* of the largest content */
+/* Bitmaps are kept up to this many pieces, of larger ones only the count. */
+#define MESSAGE_BITMAP_PIECES 4096
+#define MESSAGE_SEQ_MAX ((UINT64_C(1) << 53) - 1)
+#define MESSAGE_WAIT_MAX_MS 10000
+#define MESSAGE_CIDRS 64
+
+/* iss, aud, iat, exp of a message by kid for the recipient `aud`. */
+int message_claims(const json_t *payload, const char *kid, const char *aud,
+                   int64_t now, struct ol_error *err);
+
+/* Strings are borrowed from the payload. */
+struct message_register {
+    const char *key, *url, *zone;
+    const char *cidrs[MESSAGE_CIDRS];
+    size_t cidr_count;
+    uint64_t seq, capacity, rate;
+};
+int message_register(const json_t *payload, struct message_register *ret,
+                     struct ol_error *err);
+
+struct message_holding {
+    char root[OL_ROOT_HEX + 1];
+    char *bitmap; /* "" if complete, else "have/count bitmap"; owned */
+};
+
+struct message_heartbeat {
+    uint64_t seq, wait_ms, rate, connections, free;
+    const char *store;
+    size_t holding_count, dropped_count;
+    struct message_holding holdings[MESSAGE_HOLDINGS];
+    char dropped[MESSAGE_HOLDINGS][OL_ROOT_HEX + 1];
+};
+/* The caller clears *ret, also if it fails. */
+int message_heartbeat(const json_t *payload, struct message_heartbeat *ret,
+                      struct ol_error *err);
+void message_heartbeat_clear(struct message_heartbeat *m);
+
+#endif

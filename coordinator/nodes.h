@@ -1,0 +1,78 @@
+/*
+ * The nodes that this process knows: who they are, whether they are alive, and
+ * in which order that has changed.  Follows the index in Redis, so that nodes
+ * which talk to other processes are known too.
+ */
+#ifndef COORDINATOR_NODES_H
+#define COORDINATOR_NODES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "coordinator/app.h"
+
+#define NODES_MAX 16384
+#define NODES_TICK_MS 1000   /* deaths are seen */
+#define NODES_FOLLOW_MS 5000 /* the index is read */
+#define NODES_FORGET_MS 3600000
+
+struct beat;
+
+struct node {
+    char id[OL_KEY_CHARS + 1];
+    uint8_t raw[OL_KEY_BYTES];
+    uint32_t number; /* 0: not loaded yet */
+    char *url, *zone, *cidrs;
+    struct ol_key *key;
+    uint64_t capacity, rate; /* as registered */
+    uint64_t load_rate, load_connections, load_free;
+    double weight;
+    int64_t alive_until_ms;
+    int64_t beat_ms; /* the last heartbeat to this process */
+    bool alive;
+    bool loading;
+    uint64_t version;  /* of its last change */
+    struct beat *held; /* heartbeat.c's */
+    TAILQ_ENTRY(node) link;
+};
+
+struct nodes_events {
+    /* It came, went, or has another URL, zone, capacity. */
+    void (*on_changed)(void *arg, struct node *node);
+    /* Its memory is about to be freed. */
+    void (*on_forget)(void *arg, struct node *node);
+    void *arg;
+};
+
+int nodes_create(struct app *app, const struct nodes_events *events,
+                 struct nodes **ret);
+void nodes_free(struct nodes *nodes);
+/* The store is up (again): read all; fresh: numbers are other ones. */
+void nodes_refresh(struct nodes *nodes, bool fresh);
+
+struct node *nodes_find(struct nodes *nodes, const char *id);
+/* Finds or adds it, and loads it if it is new; NULL: no room, bad id. */
+struct node *nodes_intern(struct nodes *nodes, const char *id);
+/* Reads it again from the store. */
+void nodes_load(struct nodes *nodes, const char *id);
+/* Takes what was registered or read. */
+void nodes_update(struct nodes *nodes, struct node *node,
+                  const struct store_node *from);
+/* It has just been heard here. */
+void nodes_beat(struct nodes *nodes, struct node *node,
+                const struct store_node *load);
+
+/* Of the last change of any; nodes are listed from the oldest change on. */
+uint64_t nodes_version(const struct nodes *nodes);
+struct node *nodes_first(const struct nodes *nodes);
+/* The first one that has changed after `version`, or NULL. */
+struct node *nodes_changed_after(const struct nodes *nodes, uint64_t version);
+static inline struct node *
+nodes_next(const struct node *node)
+{
+    return TAILQ_NEXT(node, link);
+}
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * POST /v1/nodes: a node registers; it is called back at its URL before it is
+ * believed.
+ */
+#ifndef COORDINATOR_REGISTRATION_H
+#define COORDINATOR_REGISTRATION_H
+
+#include "coordinator/app.h"
+
+#define REGISTRATION_CALLBACKS 64 /* under way; beyond: 503 */
+#define REGISTRATION_CALLBACK_MS 5000
+
+void registration_request(struct app *app, struct http_request *request);
+
+#endif
