@@ -4,6 +4,7 @@
 #   $c->start;                               # learns the epoch
 #   $c->send(nodes => [ $c->node(1) ], contents => { $root => [ [ 1, 1 ] ] });
 #   $c->claims                               # of the last answer
+#   my $root = $c->offer('/f.bin', [ 1, 1 ]);   # all of that, for a file
 #
 # Owns: seq, base, epoch and ack, as doc/protocol.md has them.  Not a mock: the
 # origin gets what a coordinator would send, byte for byte.
@@ -85,6 +86,40 @@ sub start {
 
     $self->send unless $self->{epoch};
     return $self->send(full => { part => 1, parts => 1 }, %members);
+}
+
+# Has a path indexed, then says who has it: lists of [flags, n].  Its root.
+sub offer {
+    my ($self, $path, @list) = @_;
+
+    my $root = $self->root($path);
+    $self->start unless $self->{epoch};
+    $self->send(nodes => [ map { $self->node($_->[1]) } @list ],
+        contents => { $root => \@list });
+    return $root;
+}
+
+# Asks for a manifest until there is one.
+sub root {
+    my ($self, $path) = @_;
+
+    my $claims = $self->{t}->wait_for(sub {
+        my $r = $self->get($path, 'Offload-Fetch' => 'manifest');
+        is_manifest($r) && $self->{t}->claims($r->{content});
+    }, "$path is indexed");
+    return $claims->{content}{root};
+}
+
+sub get {
+    my ($self, $path, %headers) = @_;
+    return $self->{t}->http(GET => $self->{url} . $path,
+        headers => \%headers);
+}
+
+sub is_manifest {
+    my ($r) = @_;
+    return $r->{status} == 200
+        && $r->{headers}{'content-type'} eq 'application/offload+jwt';
 }
 
 1;
