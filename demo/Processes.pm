@@ -9,6 +9,7 @@ package Processes;
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
 use File::Path qw(remove_tree);
 use Socket qw(inet_aton);
 use Time::HiRes qw(sleep time);
@@ -104,8 +105,7 @@ sub owner {
     for my $fd (glob '/proc/[0-9]*/fd/*') {
         next unless (readlink $fd // '') eq "socket:[$inode]";
         my ($pid) = $fd =~ m{^/proc/(\d+)/};
-        open my $f, '<', "/proc/$pid/comm" or next;
-        chomp(my $name = <$f> // '?');
+        my $name = basename(readlink "/proc/$pid/exe" // '?');
         return "$name (process $pid)";
     }
     return 'a process of another user';

@@ -1,22 +1,25 @@
 # Tests, checks and benchmarks.
 #
-# `make test TESTS=t/node` runs a part.  The module is built with nginx's own
-# flags, whatever the flavour of the programs.
+# `make test TESTS=t/node` runs a part.  A stock nginx loads a module with
+# UBSan, but none with ASan or TSan.
 
 TESTS ?= $(UNIT_TESTS) t
-MODULE_B ?= build/release
-MODULE ?= $(abspath $(MODULE_B))/ngx_http_offload_module.so
+MODULE_FLAVOUR := $(if $(filter asan ubsan,$(FLAVOUR)),$(FLAVOUR),release)
+MODULE_B := build/$(MODULE_FLAVOUR)
+MODULE := $(abspath $(MODULE_B))/ngx_http_offload_module.so
+make_module = $(MAKE) --no-print-directory B=$(MODULE_B) \
+    FLAVOUR=$(MODULE_FLAVOUR) module
 
 test: ## build all and run every test; the last line counts
 	@mk/deps.sh build run test
 	@$(MAKE) --no-print-directory all unit-tests
-	@$(MAKE) --no-print-directory B=$(MODULE_B) FLAVOUR=release module
+	+@$(make_module)
 	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) \
 	    mk/test.pl $(TESTS)
 
-asan: ## the tests with programs under AddressSanitizer and UBSan
+asan: ## the tests under AddressSanitizer and UBSan, the module under UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan test
-ubsan: ## the tests with programs under UBSan
+ubsan: ## the tests under UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=ubsan test
 tsan: ## the tests with programs under ThreadSanitizer
 	@$(MAKE) --no-print-directory FLAVOUR=tsan test
@@ -41,7 +44,7 @@ header/%:
 
 bench: ## offload get against curl, on the files of the demo
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory B=$(MODULE_B) FLAVOUR=release module
+	+@$(make_module)
 	OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) bench/get
 
 .PHONY: asan bench check headers test tsan ubsan

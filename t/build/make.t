@@ -25,6 +25,23 @@ cmp_ok Time::HiRes::time() - $start, '<', 1, 'at once';
 like make('FLAVOUR=nonsense', 'all')->{err}, qr/FLAVOUR=nonsense is not known/,
     'an unknown flavour';
 
+# What is installed is complete, and the units name the programs' place.
+SKIP: {
+    skip 'only the release build is installed', 10
+        unless Offload::Test::build() =~ m{/release$};
+    my $root = $t->dir . '/root';
+    is make('install', "DESTDIR=$root", 'PREFIX=/usr')->{status}, 0, 'install';
+    ok -f "$root/$_", "installs $_"
+        for qw(usr/bin/offload usr/bin/offload-node usr/bin/offload-coordinator
+        usr/share/man/man1/offload.1 usr/share/man/man8/offload-node.8
+        usr/share/doc/offload/README.md
+        usr/lib/nginx/modules/ngx_http_offload_module.so);
+    for my $daemon (qw(offload-coordinator offload-node)) {
+        my $unit = $t->read("$root/usr/lib/systemd/system/$daemon.service");
+        like $unit, qr{^ExecStart=/usr/bin/$daemon }m, "unit of $daemon";
+    }
+}
+
 # A header that changes makes those objects anew that include it, and only
 # those.  The copy has the objects' times, so that only the change counts.
 my $copy = $t->dir . '/copy';

@@ -55,6 +55,10 @@ sub build {
     return Cwd::abs_path($path) // die "$path is missing: run make\n";
 }
 
+# KiB that a program's memory may grow under a flood of bad requests.
+# AddressSanitizer keeps what was freed, in a quarantine of its own.
+sub growth_max { build() =~ m{/(?:asan|tsan)$} ? 300 * 1024 : 1024 }
+
 sub new {
     my ($class) = @_;
 
@@ -68,7 +72,7 @@ sub new {
 }
 
 sub dir  { $_[0]{dir} }
-sub port { Offload::Test::Port::reserve() }
+sub port { my ($self, @offsets) = @_; Offload::Test::Port::reserve(@offsets) }
 sub next { ++$_[0]{counts}{ $_[1] } }
 
 # ---------------------------------------------------------------- files

@@ -17,7 +17,10 @@ use constant { FIRST => 20000, COUNT => 10000 };
 
 my @held;
 
+# A port; with offsets, one whose neighbours at these offsets are free as well.
 sub reserve {
+    my (@offsets) = @_;
+
     my $folder = "/tmp/offload-test-ports.$>";
     mkdir $folder, 0700;
     die "$folder is not a folder of user $>: remove it\n"
@@ -26,13 +29,19 @@ sub reserve {
     my $start = ($$ * 131 + @held) % COUNT;
     for my $i (0 .. COUNT - 1) {
         my $port = FIRST + ($start + $i) % COUNT;
-        sysopen my $lock, "$folder/$port", O_CREAT | O_RDWR or next;
-        next unless flock $lock, LOCK_EX | LOCK_NB;
-        next unless _unused($port);
-        push @held, $lock;
+        my @locks = map { _lock($folder, $port + $_) } 0, @offsets;
+        next if grep { !$_ } @locks;
+        push @held, @locks;
         return $port;
     }
     die "no free port from " . FIRST . " on: are too many tests running?\n";
+}
+
+sub _lock {
+    my ($folder, $port) = @_;
+
+    sysopen my $lock, "$folder/$port", O_CREAT | O_RDWR or return undef;
+    return flock($lock, LOCK_EX | LOCK_NB) && _unused($port) ? $lock : undef;
 }
 
 # With SO_REUSEADDR only a listener, on whatever address, is in the way; a
