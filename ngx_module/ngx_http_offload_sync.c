@@ -190,6 +190,12 @@ ngx_http_offload_sync_body(ngx_http_request_t *r, ngx_str_t *body)
             continue;
         }
 
+        /* the last buffer of a body may be there just to be the last */
+
+        if (!b->in_file) {
+            continue;
+        }
+
         n = ngx_read_file(b->file, p, size, b->file_pos);
 
         if (n < 0 || (size_t) n != size) {
