@@ -83,11 +83,11 @@ tap_check(bool good, const char *file, int line, const char *fmt, ...)
                  tap_text != NULL ? tap_text : "(null)");                      \
     } while (0)
 
-/* Stops a test that cannot go on: "Bail out!" fails the whole run. */
+/* Stops a test that cannot go on; without a plan its file fails, no other. */
 #define must(cond)                                                             \
     do {                                                                       \
         if (!(cond)) {                                                         \
-            printf("Bail out! %s line %d: %s\n", __FILE__, __LINE__, #cond);   \
+            ok(0, "%s line %d: %s", __FILE__, __LINE__, #cond);                \
             exit(255);                                                         \
         }                                                                      \
     } while (0)
