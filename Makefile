@@ -54,7 +54,7 @@ $(B)/offload-coordinator: $(call obj,$(COORDINATOR_SRC))
 $(B)/offload-coordinator: LDLIBS += -lhiredis
 $(B)/offload-node: $(call obj,$(NODE_SRC))
 $(B)/offload: $(call obj,$(CLIENT_SRC))
-$(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a
+$(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a $(B)/sources
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 	    $(B)/libolnet.a $(B)/liboffload.a $(LDLIBS) $(NET_LIBS) \
@@ -62,9 +62,9 @@ $(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a
 
 $(B)/liboffload.a: $(call obj,$(LIB_SRC))
 $(B)/libolnet.a: $(call obj,$(NET_SRC))
-$(B)/%.a:
+$(B)/%.a: $(B)/sources
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -82,12 +82,15 @@ $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis $(NET_LIBS) \
 	    $(LIB_LIBS) -lpthread
 
-# Changes only when the command line does.
+# Both change only when the command line does, or a file comes or goes.
 COMMAND_LINE = $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
-$(B)/flags: always
+SOURCES = $(LIB_SRC) $(NET_SRC) $(COORDINATOR_SRC) $(NODE_SRC) $(CLIENT_SRC)
+$(B)/flags: TEXT = $(COMMAND_LINE)
+$(B)/sources: TEXT = $(SOURCES)
+$(B)/flags $(B)/sources: always
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(COMMAND_LINE))' | cmp -s - $@ || \
-	    printf '%s\n' '$(subst ','\'',$(COMMAND_LINE))' > $@
+	@printf '%s\n' '$(subst ','\'',$(TEXT))' | cmp -s - $@ || \
+	    printf '%s\n' '$(subst ','\'',$(TEXT))' > $@
 
 unit-tests: $(UNIT_TESTS)
 
@@ -115,4 +118,4 @@ clean: ## remove everything built
 
 always:
 .PHONY: all always clean deps help loc unit unit-tests
--include $(shell find $(B)/obj $(B)/t -name '*.d' 2>/dev/null)
+-include $(patsubst %.o,%.d,$(call obj,$(SOURCES))) $(UNIT_TESTS:=.d)
