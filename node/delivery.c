@@ -248,28 +248,38 @@ close_body(void *arg)
 
 /* The decision */
 
+/* stream: pieces are still to come. */
 static void
-answer(struct delivery *d, bool all_here)
+answer(struct delivery *d, bool stream)
 {
     struct node *node = d->node;
-    struct http_stream stream = {read_body, close_body, d};
+    struct http_stream body = {read_body, close_body, d};
     struct head head;
     uint64_t len = d->range.last - d->range.first + 1;
     int status = d->range.kind == RANGE_PART ? 206 : 200;
+    bool head_only = strcmp(http_method(d->request), "HEAD") == 0;
 
     head_fill(&head, d->content, &d->range);
-    if (strcmp(http_method(d->request), "HEAD") != 0 &&
-        (!all_here || rate_limited(node->rate))) {
+    if (!head_only && (stream || rate_limited(node->rate))) {
         d->streaming = true;
         d->rate.wake = on_rate;
-        http_reply_stream(d->request, status, head.lines, len, &stream);
+        http_reply_stream(d->request, status, head.lines, len, &body);
         return;
     }
-    if (strcmp(http_method(d->request), "HEAD") != 0)
+    if (!head_only)
         rate_count(node->rate, len);
     http_reply_fd(d->request, status, head.lines, d->content->open->file.fd,
                   d->range.first, len);
     delivery_free(d);
+}
+
+static bool
+all_here(const struct delivery *d)
+{
+    uint32_t last = piece_at(d, d->range.last);
+
+    return content_first_lacking(d->content, piece_at(d, d->range.first),
+                                 last) > last;
 }
 
 /* Whether some piece of the range is not even on disk. */
@@ -292,14 +302,14 @@ deliver(struct delivery *d)
     int rc;
 
     if (lacking > last || strcmp(http_method(d->request), "HEAD") == 0) {
-        answer(d, true);
+        answer(d, false);
     } else if (d->error != 0) {
         refuse_error(d, d->error);
     } else if (!d->may_pull && lacks_some(d)) {
         refuse_lacking(d, "pieces are missing; without a valid ticket they "
                           "are not fetched");
     } else if (lacking > first) {
-        answer(d, false); /* the rest comes while this goes out */
+        answer(d, true); /* the rest comes while this goes out */
     } else {
         rc = want_ahead(d, lacking);
         if (rc != 0)
@@ -340,7 +350,7 @@ check_ticket(struct delivery *d)
     struct node *node = d->node;
     int rc;
 
-    if (d->may_pull || (!node->options.require_tickets && !lacks_some(d))) {
+    if (!node->options.require_tickets && all_here(d)) {
         deliver(d);
         return;
     }

@@ -87,7 +87,8 @@ failed_lately(struct intake *intake, const uint8_t *root)
            uv_now(intake->node->loop) < f->until_ms;
 }
 
-static void
+/* Returns whether it is the first time. */
+static bool
 remember(struct intake *intake, const uint8_t *root, bool soon)
 {
     struct failure *f = failure_of(intake, root);
@@ -102,6 +103,7 @@ remember(struct intake *intake, const uint8_t *root, bool soon)
     if (pause > FAILED_MAX_MS)
         pause = FAILED_MAX_MS;
     f->until_ms = uv_now(intake->node->loop) + (soon ? INDEXING_MS : pause);
+    return f->times == 1;
 }
 
 /* One item */
@@ -142,9 +144,9 @@ static void
 item_fail(struct item *item, bool soon, const char *why)
 {
     static struct log_kind kind = {.name = "assignment"};
+    bool first = remember(item->intake, item->assignment->root, soon);
 
-    remember(item->intake, item->assignment->root, soon);
-    log_limited(&kind, soon ? LOG_DEBUG_ : LOG_WARN_,
+    log_limited(&kind, soon || !first ? LOG_DEBUG_ : LOG_WARN_,
                 "assignment of %s%s: not taken: %s", item->assignment->iss,
                 item->assignment->sub, why);
     item_end(item);

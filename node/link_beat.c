@@ -16,7 +16,7 @@
 #include "offload/json.h"
 #include "offload/jws.h"
 
-#define USELESS_MS 5000 /* after assignments none of which can be taken */
+#define USELESS_MS 2000 /* after assignments none of which can be taken */
 #define KEYS_AGAIN_MS 60000
 
 /* Returns how many entries were taken. */

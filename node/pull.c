@@ -48,6 +48,7 @@ on_kick(uv_timer_t *timer)
         TAILQ_REMOVE(p->background ? &puller->background : &puller->demand, p,
                      link);
         TAILQ_INSERT_TAIL(&puller->active, p, link);
+        p->step = STEP_BEGUN;
         puller->active_count++;
         puller->background_count += p->background;
         puller->memory += p->len;

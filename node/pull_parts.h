@@ -13,6 +13,7 @@
 
 enum step {
     STEP_QUEUED,
+    STEP_BEGUN,
     STEP_CHECK,   /* a job looks at what is on disk */
     STEP_REFRESH, /* the ticket is being renewed */
     STEP_FETCH,

@@ -22,20 +22,33 @@ is_self(const struct pull_facts *f, uint8_t position)
     return memcmp(f->ids[position], f->self, 32) == 0;
 }
 
-size_t
-pull_plan(const struct pull_facts *f, uint8_t ret[PULL_PLAN_MAX])
+/* Only who comes first of those that can be trusted, or nobody. */
+static size_t
+plan_patiently(const struct pull_facts *f, const uint8_t *order, size_t count,
+               uint8_t ret[PULL_PLAN_MAX])
 {
-    uint8_t order[OL_OWNERS_MAX], later[OL_OWNERS_MAX];
-    size_t count, len = 0, kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bit = UINT64_C(1) << order[i];
+
+        if ((f->avoid & bit) != 0)
+            continue;
+        if (is_self(f, order[i]))
+            break;
+        ret[0] = order[i];
+        return (f->slow & bit) == 0 ? 1 : 0;
+    }
+    ret[0] = PULL_ORIGIN;
+    return f->origin ? 1 : 0;
+}
+
+static size_t
+plan_all(const struct pull_facts *f, const uint8_t *order, size_t count,
+         uint8_t ret[PULL_PLAN_MAX])
+{
+    uint8_t later[OL_OWNERS_MAX];
+    size_t len = 0, kept = 0;
     bool asked = false; /* the origin has its place */
 
-    if (f->hop) {
-        ret[0] = PULL_ORIGIN;
-        return f->origin ? 1 : 0;
-    }
-    count = owners(f, order);
-    if (f->patient && count > 0)
-        count = 1;
     for (size_t i = 0; i < count; i++) {
         uint64_t bit = UINT64_C(1) << order[i];
 
@@ -52,10 +65,25 @@ pull_plan(const struct pull_facts *f, uint8_t ret[PULL_PLAN_MAX])
             ret[len++] = order[i];
         }
     }
-    if (f->origin && !asked && (!f->patient || count == 0))
+    if (f->origin && !asked)
         ret[len++] = PULL_ORIGIN;
     memcpy(ret + len, later, kept);
     return len + kept;
+}
+
+size_t
+pull_plan(const struct pull_facts *f, uint8_t ret[PULL_PLAN_MAX])
+{
+    uint8_t order[OL_OWNERS_MAX];
+    size_t count;
+
+    if (f->hop) {
+        ret[0] = PULL_ORIGIN;
+        return f->origin ? 1 : 0;
+    }
+    count = owners(f, order);
+    return f->patient ? plan_patiently(f, order, count, ret)
+                      : plan_all(f, order, count, ret);
 }
 
 bool

@@ -29,7 +29,7 @@ struct pull_facts {
     uint64_t slow;       /* bit i: node i failed a moment ago, ask last */
     bool hop;            /* asked by a node: the origin only */
     bool origin;         /* the origin may be asked now */
-    bool patient;        /* nobody waits: only the owner, whoever it is */
+    bool patient;        /* nobody waits: only the owner is asked */
 };
 
 /* Writes positions in ids, or PULL_ORIGIN; returns how many. */
