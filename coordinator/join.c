@@ -39,12 +39,14 @@ join_release(struct call *call)
 static void
 on_put(void *arg, int rc, uint64_t is_new)
 {
+    static struct log_kind joined = {.name = "joins"};
     struct join *join = arg;
 
     if (rc != 0) {
         call_busy(&join->call, "the store is away");
     } else {
-        log_info("site %s joined%s", join->origin, is_new ? "" : " again");
+        log_limited(&joined, LOG_INFO_, "site %s joined%s", join->origin,
+                    is_new ? "" : " again");
         call_json(&join->call, is_new ? 201 : 200,
                   json_pack("{s:s, s:s, s:O}", "id", join->id, "origin",
                             join->origin, "keys", join->keys));

@@ -74,6 +74,7 @@ store_refused(struct registration *r, int rc, uint64_t value)
 static void
 on_registered(void *arg, int rc, uint64_t number)
 {
+    static struct log_kind registered = {.name = "registrations"};
     struct registration *r = arg;
     struct app *app = r->call.app;
     struct store_node record = {.id = r->id,
@@ -98,8 +99,8 @@ on_registered(void *arg, int rc, uint64_t number)
     }
     nodes_update(app->nodes, node, &record);
     store_announce(app->store, STORE_NODE, r->id);
-    log_info("node %s is registered as %llu at %s", r->id,
-             (unsigned long long)number, r->message.url);
+    log_limited(&registered, LOG_INFO_, "node %s is registered as %llu at %s",
+                r->id, (unsigned long long)number, r->message.url);
     call_json(&r->call, 200,
               json_pack("{s:s, s:I, s:s, s:i, s:s, s:o}", "id", r->id, "n",
                         (json_int_t)number, "address", r->address, "heartbeat",

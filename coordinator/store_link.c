@@ -7,6 +7,7 @@
  */
 #include "coordinator/store_link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -183,6 +184,23 @@ link_ready(const struct store *store)
     return store->op_count < STORE_PENDING_MAX ? 0 : -EAGAIN;
 }
 
+/* hiredis knows fewer conversions than printf: no %c, no %zu. */
+static int
+op_send(struct store *store, struct link_op *op, const char *format,
+        va_list args)
+{
+    char *text;
+    int len = redisvFormatCommand(&text, format, args), rc;
+
+    assert(len != -2); /* a bad format */
+    if (len < 0)
+        return op_undo(store, op);
+    rc = redisAsyncFormattedCommand(store->redis, on_reply, op, text,
+                                    (size_t)len);
+    redisFreeCommand(text);
+    return rc == REDIS_OK ? 0 : op_undo(store, op);
+}
+
 int
 link_send(struct store *store, link_reply_fn *fn, void *arg, const char *format,
           ...)
@@ -197,9 +215,9 @@ link_send(struct store *store, link_reply_fn *fn, void *arg, const char *format,
     if (op == NULL)
         return -EAGAIN;
     va_start(args, format);
-    rc = redisvAsyncCommand(store->redis, on_reply, op, format, args);
+    rc = op_send(store, op, format, args);
     va_end(args);
-    return rc == REDIS_OK ? 0 : op_undo(store, op);
+    return rc;
 }
 
 int
@@ -229,9 +247,7 @@ setup_send(struct store *store, link_reply_fn *fn, const char *format, ...)
         return; /* the connect time-out ends it */
     op->raw = true;
     va_start(args, format);
-    if (redisvAsyncCommand(store->redis, on_reply, op, format, args) !=
-        REDIS_OK)
-        op_undo(store, op);
+    op_send(store, op, format, args);
     va_end(args);
 }
 
@@ -506,8 +522,10 @@ on_tick(uv_timer_t *timer)
 void
 store_announce(struct store *store, enum store_change what, const char *id)
 {
-    link_send(store, NULL, NULL, "XADD changes MAXLEN ~ %d * k %c v %s p %s",
-              STORE_CHANGES_MAX, what, id, store->process);
+    const char kind[] = {(char)what, '\0'};
+
+    link_send(store, NULL, NULL, "XADD changes MAXLEN ~ %d * k %s v %s p %s",
+              STORE_CHANGES_MAX, kind, id, store->process);
     store->events.on_change(store->events.arg, what, id);
 }
 

@@ -235,8 +235,8 @@ page_send(struct store *store, const char *index, long long from, size_t offset,
     call->done = done;
     call->arg = arg;
     rc = link_send(store, on_page, call,
-                   "ZRANGE %s (%lld +inf BYSCORE LIMIT %zu %d WITHSCORES",
-                   index, from, offset, STORE_PAGE);
+                   "ZRANGE %s (%lld +inf BYSCORE LIMIT %llu %d WITHSCORES",
+                   index, from, (unsigned long long)offset, STORE_PAGE);
     if (rc != 0)
         free(call);
     return rc;

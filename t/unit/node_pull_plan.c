@@ -134,8 +134,11 @@ test_patient(void)
     facts.patient = true;
     ok(pull_plan(&facts, plan) == 1 && plan[0] == order[0],
        "nobody waits: only the owner is asked");
+    facts.slow = UINT64_C(1) << order[0];
+    is_int(pull_plan(&facts, plan), 0, "or nobody, if it failed lately");
     facts.avoid = UINT64_C(1) << order[0];
-    is_int(pull_plan(&facts, plan), 0, "or nobody");
+    ok(pull_plan(&facts, plan) == 1 && plan[0] == PULL_ORIGIN,
+       "who gave wrong bytes is no owner any more");
     facts = facts_of(ids[order[0]], 7);
     facts.patient = true;
     ok(pull_plan(&facts, plan) == 1 && plan[0] == PULL_ORIGIN,

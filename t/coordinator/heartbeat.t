@@ -1,0 +1,135 @@
+# Heartbeats: what is refused, how long they are held, assignments and how they
+# are acknowledged, holdings as the tracker tells them.
+
+use lib 't/lib', 't/coordinator/lib';
+use Offload::Test;
+use Origin;
+use Stranger;
+use IO::Socket::INET;
+use Time::HiRes ();
+
+my $t = Offload::Test->new;
+my $redis = $t->redis;
+my $c = $t->coordinator(redis => $redis);
+my $n = Stranger->new(test => $t, coordinator => $c, name => 'n');
+
+sub claims { $t->claims($_[0]{content}) }
+
+sub timed {
+    my $start = Time::HiRes::time;
+    my $r = $n->heartbeat(@_);
+    return (Time::HiRes::time - $start, $r);
+}
+
+sub peers {
+    my ($root) = @_;
+    my $r = $t->http(GET => $c->url . "/v1/content/$root/peers");
+    return $r->{status} == 200 ? $t->json($r->{content}) : $r->{status};
+}
+
+my $r = $n->heartbeat;
+is $r->{status}, 404, 'a node that is not registered';
+is $n->register->{status}, 200, 'it registers';
+my $store = $redis->cli('GET', 'store');
+
+$r = $n->heartbeat(seq => 100);
+is $r->{status}, 200, 'a heartbeat';
+is $r->{headers}{'content-type'}, 'application/jwt', 'its answer is a JWS';
+my $a = claims($r);
+is $a->{iss}, $c->id, 'by the coordinator';
+is $a->{aud}, $n->id, 'for the node';
+is $a->{seq}, 100, 'to this heartbeat';
+is $a->{store}, $store, 'with the name of the store';
+is_deeply [ $a->{assign}, $a->{release} ], [ [], [] ], 'nothing to do';
+
+$n->{seq} = 100;
+$r = $n->heartbeat(seq => 100);
+is $r->{status}, 409, 'a replay';
+is $t->json($r->{content})->{seq}, 100, 'is told the last seq';
+is $n->heartbeat(iat => time + 600, exp => time + 660)->{status}, 401,
+    'from the future';
+is $n->heartbeat(aud => $n->id)->{status}, 400, 'for another one';
+is $n->heartbeat(iss => $c->id)->{status}, 400, 'by another one';
+is $n->heartbeat(load => undef)->{status}, 400, 'without load';
+is $n->heartbeat(header => { kid => $c->id })->{status}, 404,
+    'signed by a node that nobody knows';
+{
+    local $n->{key} = { %{ $t->key('thief') }, id => $n->id };
+    is $n->heartbeat(seq => 1000)->{status}, 401, 'with another key';
+}
+
+my ($took, $answer) = timed(wait => 9000, store => 'another');
+ok $took < 3, 'another store: answered at once';
+($took) = timed(wait => 1500, store => $store);
+ok $took > 1.4 && $took < 5, 'nothing to tell: held as long as asked';
+
+# A later heartbeat ends the earlier one.
+my $held = IO::Socket::INET->new(PeerAddr => $c->url =~ s{.*/}{}r);
+my $body = $t->sign($n->{key}, 'offload-heartbeat+jwt', { $n->claims,
+    store => $store, wait => 9000,
+    load => { rate => 0, connections => 0, free => 1e10 } });
+print $held "POST /v1/nodes/heartbeat HTTP/1.1\r\nHost: x\r\n"
+    . "Connection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+$held->flush;
+$t->wait_for(sub { $redis->cli('HGET', 'key:{' . $n->id . '}', 'seq')
+    == $n->{seq} }, 'the heartbeat to be held');
+my $start = Time::HiRes::time;
+$n->heartbeat(store => $store);
+like join('', <$held>), qr{^HTTP/1\.1 200 }, 'the earlier one is answered';
+ok Time::HiRes::time - $start < 5, 'at once';
+
+# Holdings of contents that nobody offers are not kept.
+my $unknown = 'ab' x 32;
+$n->heartbeat(holdings => [ { root => $unknown } ]);
+is peers($unknown), 404, 'an unknown content';
+is $redis->cli('EXISTS', "c:{$unknown}:h"), 0, 'leaves nothing';
+is peers('xyz'), 400, 'no root at all';
+
+# An assignment wakes a held heartbeat.
+my $origin = Origin->new($t, $c);
+$origin->join;
+$origin->file('f.bin', $t->bytes(3_000_000, 1));
+$origin->manifest('f.bin');
+my $assign = $t->wait_for(sub {
+    my $a = claims($n->heartbeat(store => $store, wait => 9000));
+    return @{ $a->{assign} } ? $a->{assign} : undef;
+}, 'an assignment');
+my ($entry) = @$assign;
+is @$assign, 1, 'one content';
+is $entry->{iss}, $origin->url, 'of the site';
+is $entry->{sub}, '/f.bin', 'at its path';
+is $entry->{size}, 3_000_000, 'with its size';
+like $entry->{salt}, qr/^[\w-]{22}$/, 'and the salt';
+is_deeply $entry->{nodes}, [ { id => $n->id, url => $n->url } ],
+    'and the nodes that are to hold it';
+my $root = $entry->{root};
+is_deeply claims($n->heartbeat(store => $store))->{assign}, [],
+    'it is not told again at once';
+$a = $t->wait_for(sub {
+    my $a = claims($n->heartbeat(store => $store, wait => 1000));
+    return @{ $a->{assign} } ? $a : undef;
+}, 'it is repeated');
+is $a->{assign}[0]{root}, $root, 'while it is not acknowledged';
+is_deeply peers($root)->{peers}, [], 'nor is the node a peer';
+
+$n->heartbeat(store => $store,
+    holdings => [ { root => $root, bitmap => 'oAA', count => 12 } ]);
+my $p = $t->wait_for(sub { peers($root)->{peers}[0] }, 'the node as a peer');
+is_deeply $p, { id => $n->id, url => $n->url, zone => '',
+    complete => JSON::PP::false, have => 2 }, 'an incomplete one';
+is $redis->cli('ZCARD', 'a:{' . $n->id . '}'), 0, 'it is acknowledged';
+$origin->wait_peers('f.bin', [$n]);
+pass 'the origin offers a node that will have it';
+
+$n->heartbeat(store => $store, holdings => [ { root => $root } ]);
+ok $t->wait_for(sub { peers($root)->{peers}[0]{complete} }, 'completeness'),
+    'a complete one';
+is peers($root)->{size}, 3_000_000, 'the content has its size';
+$origin->wait_peers('f.bin', [$n]);
+
+$n->heartbeat(store => $store, dropped => [$root]);
+$t->wait_for(sub { !@{ peers($root)->{peers} } }, 'the node is no peer');
+$t->wait_for(sub { !$origin->manifest('f.bin') }, 'no more offers');
+pass 'what is dropped is not offered';
+
+$t->done;
