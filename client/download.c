@@ -325,7 +325,7 @@ static enum outcome
 next_version(struct download *d)
 {
     const char *mode = d->options->direct ? "direct" : NULL;
-    enum outcome outcome;
+    enum outcome outcome = OUTCOME_CHANGED;
     bool same = true;
 
     for (int i = 0; i < SAME_MAX && same; i++) {
