@@ -20,6 +20,7 @@
 #define NGX_HTTP_OFFLOAD_SITES        8      /* names of one site */
 #define NGX_HTTP_OFFLOAD_SIGNATURES   200    /* of manifests, a second and */
                                              /* worker */
+#define NGX_HTTP_OFFLOAD_BODY         65536  /* the longest sync */
 #define NGX_HTTP_OFFLOAD_PREFIX       "/.well-known/offload/"
 
 

@@ -24,6 +24,7 @@ static char *ngx_http_offload_merge_srv_conf(ngx_conf_t *cf, void *parent,
 static void *ngx_http_offload_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_http_offload_endpoint_body(ngx_conf_t *cf);
 static char *ngx_http_offload_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_offload_check_enabled(ngx_conf_t *cf,
@@ -314,7 +315,32 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->endpoint) {
+        ngx_http_offload_endpoint_body(cf);
+    }
+
     return ngx_http_offload_check_enabled(cf, conf);
+}
+
+
+/* a sync fits into memory; the core module's directives are merged already */
+
+static void
+ngx_http_offload_endpoint_body(ngx_conf_t *cf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->client_body_buffer_size < NGX_HTTP_OFFLOAD_BODY) {
+        clcf->client_body_buffer_size = NGX_HTTP_OFFLOAD_BODY;
+    }
+
+    if (clcf->client_max_body_size
+        && clcf->client_max_body_size < NGX_HTTP_OFFLOAD_BODY)
+    {
+        clcf->client_max_body_size = NGX_HTTP_OFFLOAD_BODY;
+    }
 }
 
 

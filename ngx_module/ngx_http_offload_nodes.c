@@ -157,6 +157,7 @@ ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
     }
 
     if (sh->nfree == 0) {
+        ngx_http_offload_full(sh);
         return NGX_ERROR;
     }
 

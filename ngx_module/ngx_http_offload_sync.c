@@ -50,7 +50,7 @@ ngx_http_offload_sync(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    if (r->headers_in.content_length_n > NGX_HTTP_OFFLOAD_SYNC_BODY) {
+    if (r->headers_in.content_length_n > NGX_HTTP_OFFLOAD_BODY) {
         return ngx_http_offload_sync_refuse(r,
                                           NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
                                           "sync: the body is larger than 64 "
@@ -103,7 +103,7 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (body.len == 0 || body.len > NGX_HTTP_OFFLOAD_SYNC_BODY) {
+    if (body.len == 0 || body.len > NGX_HTTP_OFFLOAD_BODY) {
         return ngx_http_offload_sync_refuse(r, NGX_HTTP_BAD_REQUEST,
                                             "sync: the body is empty or "
                                             "larger than 64 KiB", NULL);
@@ -170,7 +170,7 @@ ngx_http_offload_sync_body(ngx_http_request_t *r, ngx_str_t *body)
         body->len += ngx_buf_size(cl->buf);
     }
 
-    if (body->len > NGX_HTTP_OFFLOAD_SYNC_BODY) {
+    if (body->len > NGX_HTTP_OFFLOAD_BODY) {
         return NGX_OK;
     }
 

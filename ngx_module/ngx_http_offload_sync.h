@@ -13,7 +13,6 @@
 #include "offload/json.h"
 
 
-#define NGX_HTTP_OFFLOAD_SYNC_BODY    65536
 #define NGX_HTTP_OFFLOAD_SYNC_WAIT    10000  /* ms */
 #define NGX_HTTP_OFFLOAD_SYNC_ITEMS   256    /* contents in an answer */
 #define NGX_HTTP_OFFLOAD_SYNC_BYTES   40960  /* of JSON for them */

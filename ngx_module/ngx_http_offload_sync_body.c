@@ -252,7 +252,7 @@ ngx_http_offload_read_gone(const json_t *json, ngx_pool_t *pool,
     json_t      *gone, *item;
     json_int_t   number;
 
-    rc = ol_json_array(json, "gone", NGX_HTTP_OFFLOAD_SYNC_BODY, &gone, err);
+    rc = ol_json_array(json, "gone", NGX_HTTP_OFFLOAD_BODY, &gone, err);
 
     if (rc == -ENOENT) {
         return NGX_OK;

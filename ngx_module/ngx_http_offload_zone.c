@@ -176,9 +176,8 @@ ngx_http_offload_unlock(ngx_http_offload_zone_t *zone)
 void *
 ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size)
 {
-    void                   *p;
-    ngx_uint_t              i;
-    ngx_http_offload_sh_t  *sh;
+    void        *p;
+    ngx_uint_t   i;
 
     for (i = 0; i < NGX_HTTP_OFFLOAD_EVICTIONS; i++) {
 
@@ -192,17 +191,25 @@ ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size)
         }
     }
 
-    sh = ngx_http_offload_peek(zone);
+    ngx_http_offload_full(ngx_http_offload_peek(zone));
 
+    return NULL;
+}
+
+
+/* says so once a minute */
+
+void
+ngx_http_offload_full(ngx_http_offload_sh_t *sh)
+{
     if (sh->nomem + 60 <= ngx_time()) {
         sh->nomem = ngx_time();
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the offload zone is full: %uz bytes cannot be had, "
-                      "make \"offload_zone\" larger", size);
+                      "the offload zone is full with %ui files, %ui contents "
+                      "and %ui nodes: make \"offload_zone\" larger",
+                      sh->nfiles, sh->ncontents, sh->nnodes);
     }
-
-    return NULL;
 }
 
 

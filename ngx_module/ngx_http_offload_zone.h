@@ -249,6 +249,7 @@ ngx_http_offload_sh_t *ngx_http_offload_lock(ngx_http_offload_zone_t *zone);
 void ngx_http_offload_unlock(ngx_http_offload_zone_t *zone);
 void *ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size);
 void ngx_http_offload_free(ngx_http_offload_zone_t *zone, void *p);
+void ngx_http_offload_full(ngx_http_offload_sh_t *sh);
 
 /* for reading and for atomic counters, without the lock */
 #define ngx_http_offload_peek(zone)                                           \
