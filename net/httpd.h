@@ -23,8 +23,8 @@ struct httpd;
 struct http_request;
 
 struct httpd_options {
-    const char *listen; /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
-    unsigned max_connections;             /* 0: 1024 */
+    const char *listen;       /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
+    unsigned max_connections; /* 0: 1024 */
     unsigned max_connections_per_address; /* 0: no limit */
     size_t max_body; /* beyond: 413 and close. 0: 0 (any body is refused) */
     unsigned idle_s; /* slow or idle clients are closed. 0: 30 */
@@ -68,9 +68,8 @@ void *http_context(const struct http_request *request);
 void http_reply(struct http_request *request, int status,
                 const char *const *headers, const void *body, size_t len);
 /* {"error": text} as application/json; -> "status text" for people. */
-void http_reply_error(struct http_request *request, int status,
-                      const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+void http_reply_error(struct http_request *request, int status, const char *fmt,
+                      ...) __attribute__((format(printf, 3, 4)));
 /* len bytes of fd from offset, by sendfile; fd is dup'ed, stays caller's. */
 void http_reply_fd(struct http_request *request, int status,
                    const char *const *headers, int fd, uint64_t offset,
