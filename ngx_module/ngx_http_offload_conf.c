@@ -128,8 +128,8 @@ ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ol_key_load((char *) path.data, &key, &err) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"offload_key %V\": %s",
-                           &value[1], err.text);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid key in \"offload_key\": %s", err.text);
         return NGX_CONF_ERROR;
     }
 
