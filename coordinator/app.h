@@ -35,8 +35,8 @@ struct app {
     struct nodes *nodes;
     struct beats *beats;
     struct sites *sites;
-    TAILQ_HEAD(, call) calls;  /* requests that wait for something */
-    unsigned callbacks, joins; /* under way */
+    TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
+    unsigned callbacks, joins;         /* under way */
 };
 
 static inline const char *

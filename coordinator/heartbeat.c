@@ -33,7 +33,7 @@ struct beat {
 
 /* Heartbeats that are held; one a node, so at most NODES_MAX. */
 struct beats {
-    TAILQ_HEAD(, beat) held;
+    TAILQ_HEAD(beat_list, beat) held;
     uv_timer_t tick;
 };
 

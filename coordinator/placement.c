@@ -37,7 +37,7 @@ placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
                const struct placement_node *nodes, size_t count, size_t wanted,
                size_t ret[PLACEMENT_HOLDERS_MAX], double *ret_min)
 {
-    double scores[PLACEMENT_HOLDERS_MAX], score;
+    double scores[PLACEMENT_HOLDERS_MAX] = {0}, score;
     size_t picked = 0, at;
 
     if (wanted > PLACEMENT_HOLDERS_MAX)

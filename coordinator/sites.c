@@ -20,7 +20,7 @@
 
 struct sites {
     struct app *app;
-    TAILQ_HEAD(, site) list;
+    TAILQ_HEAD(site_list, site) list;
     size_t count;
     uv_timer_t tick;
     size_t page;

@@ -54,7 +54,7 @@ struct store {
     bool up, closing;
     uint64_t connect_ms;
     unsigned retry_ms;
-    TAILQ_HEAD(, link_op) ops; /* oldest first */
+    TAILQ_HEAD(link_ops, link_op) ops; /* oldest first */
     unsigned op_count;
     uv_timer_t retry, tick;
     unsigned handles;
@@ -371,7 +371,8 @@ on_setup_version(struct store *store, int rc, const redisReply *reply,
     else
         setup_send(store, on_setup_loaded, "FUNCTION LOAD REPLACE %b",
                    link_functions,
-                   (size_t)(link_functions_end - link_functions));
+                   (size_t)((uintptr_t)link_functions_end -
+                            (uintptr_t)link_functions));
 }
 
 static void

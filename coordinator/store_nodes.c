@@ -25,7 +25,7 @@ static struct url_key
 url_key(const char *url)
 {
     uint8_t hash[OL_HASH_BYTES];
-    struct url_key key;
+    struct url_key key = {""};
 
     ol_sha256(url, strlen(url), hash);
     ol_hex_encode(key.hex, hash, sizeof(hash));

@@ -450,7 +450,7 @@ static ssize_t
 on_stream_read(void *arg, uint64_t pos, char *dst, size_t max)
 {
     struct http_request *r = arg;
-    ssize_t n;
+    ssize_t n = 0;
 
     if (r->httpd->closing)
         return MHD_CONTENT_READER_END_WITH_ERROR;
