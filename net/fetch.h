@@ -4,8 +4,8 @@
  *
  * http and https only, no redirects, bounded headers and bodies; the address
  * that is really connected to is checked (in the open-socket call-back, so DNS
- * cannot change it between check and use).  This is the only file of net/ that
- * includes curl.
+ * cannot change it between check and use).  Only fetch.c and
+ * fetcher.c include curl.
  */
 #ifndef NET_FETCH_H
 #define NET_FETCH_H
