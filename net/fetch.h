@@ -4,7 +4,7 @@
  *
  * http and https only, no redirects, bounded headers and bodies; the address
  * that is really connected to is checked (in the open-socket call-back, so DNS
- * cannot change it between check and use).  Only fetch.c and
+ * cannot change it between check and use).  Of net/, only fetch.c and
  * fetcher.c include curl.
  */
 #ifndef NET_FETCH_H
