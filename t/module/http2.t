@@ -1,4 +1,4 @@
-# The same over HTTP/2, many on one connection.
+# The same over HTTP/2, many at once on one connection.
 
 use Offload::Test;
 use Offload::Test::Sync;
@@ -10,6 +10,9 @@ my $key = $t->key('coordinator');
 my $bytes = $t->bytes(300_000, 1);
 $t->write('html/f.bin', $bytes);
 
+$t->run(qw(openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1
+    -keyout), $t->path('tls.key'), '-out', $t->path('tls.crt'));
+
 my $nginx = $t->nginx(<<'CONF', SITE => $t->key('site')->{file}, X => $key->{x});
 %%MODULES%%
 events {}
@@ -19,8 +22,11 @@ http {
 
     server {
         listen              127.0.0.1:%%PORT%%;
-        listen              127.0.0.1:%%PORT_1%% http2;
+        listen              127.0.0.1:%%PORT_1%% ssl http2;
+        ssl_certificate     %%DIR%%/tls.crt;
+        ssl_certificate_key %%DIR%%/tls.key;
         server_name         127.0.0.1;
+        offload_site        http://127.0.0.1:%%PORT%%;
         root                %%DIR%%/html;
         offload             on;
         offload_key         %%SITE%%;
@@ -33,8 +39,8 @@ CONF
 
 my $c = Offload::Test::Sync->new($t, $key, $nginx->url);
 $c->offer('/f.bin', [ 1, 1 ]);
-my @curl = qw(curl -s -i --http2-prior-knowledge);
-my $url = $nginx->url(1);
+my @curl = qw(curl -s -i -k --http2);
+my $url = 'https://127.0.0.1:' . $nginx->port(1);
 
 my $r = $t->run(@curl, '-H', 'Accept: application/offload+jwt', "$url/f.bin");
 like $r->{out}, qr/^HTTP\/2 200/, 'HTTP/2';
@@ -47,10 +53,10 @@ is $t->claims($body)->{sub}, '/f.bin', 'whole';
 $r = $t->run(@curl, '-H', 'Offload-Fetch: direct', "$url/f.bin");
 ok $r->{out} =~ /\r\n\r\n(.*)/s && $1 eq $bytes, 'the file';
 
-$r = $t->run(qw(curl -s --http2-prior-knowledge -H),
+$r = $t->run(qw(curl -s -Z -k --http2 -H),
     'Accept: application/offload+jwt', '-w', "%{content_type}\n",
     map { ('-o', '/dev/null', "$url/f.bin?$_") } 1 .. 50);
-is scalar(() = $r->{out} =~ /offload\+jwt/g), 50, 'fifty on one connection';
+is scalar(() = $r->{out} =~ /offload\+jwt/g), 50, 'fifty at once';
 
 # A sync.
 my $body2 = $t->sign($key, 'offload-sync+jwt', { iss => $key->{id},
