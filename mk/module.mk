@@ -24,7 +24,7 @@ $(MODULE_SO): $(MODULE_DIR)/objs/Makefile $(MODULE_SRC)
 	$(call say,MAKE,$@)
 	$(Q)$(MAKE) -C $(MODULE_DIR) -f objs/Makefile modules \
 	    $(if $(V),,> $(MODULE_DIR)/make.log)
-	$(Q)cp $(MODULE_DIR)/objs/$(@F) $@
+	$(Q)cp $(MODULE_DIR)/objs/$(@F) $@.new && mv $@.new $@
 
 # Configured anew if a file comes or goes: `config` lists them by pattern.
 $(MODULE_DIR)/objs/Makefile: config mk/module.mk $(MODULE_DIR)/files
