@@ -119,6 +119,7 @@ void ngx_http_offload_count(ngx_http_request_t *r,
 ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r);
 ngx_uint_t ngx_http_offload_has_token(ngx_str_t *value, char *token,
     size_t len);
+ngx_uint_t ngx_http_offload_printable(ngx_str_t *text);
 
 /* ngx_http_offload_manifest.c: signs manifests and keeps them in the zone */
 

@@ -15,7 +15,7 @@ static void ngx_http_offload_free_key(void *data);
 static ngx_int_t ngx_http_offload_keep_key(ngx_conf_t *cf,
     struct ol_key *key);
 static char *ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url,
-    ngx_str_t *ret);
+    ngx_str_t *ret, ngx_uint_t foreign);
 static char *ngx_http_offload_default_site(ngx_conf_t *cf,
     ngx_http_offload_srv_conf_t *conf);
 static char *ngx_http_offload_copy_origin(ngx_conf_t *cf,
@@ -159,7 +159,8 @@ ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url, ngx_str_t *ret)
+ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url, ngx_str_t *ret,
+    ngx_uint_t foreign)
 {
     struct ol_error   err;
     struct ol_origin  origin;
@@ -170,6 +171,14 @@ ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url, ngx_str_t *ret)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid URL \"%V\" in \"%V\": %s",
                            url, cf->args->elts, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (foreign && !ol_origin_port_ok(&origin)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid port in \"%V\" in \"%V\": only 80, 443 "
+                           "and those from 1024 on are asked by others",
+                           url, cf->args->elts);
         return NGX_CONF_ERROR;
     }
 
@@ -206,7 +215,7 @@ ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_offload_parse_origin(cf, &value[i], site)
+        if (ngx_http_offload_parse_origin(cf, &value[i], site, 0)
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
@@ -231,7 +240,9 @@ ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (ngx_http_offload_parse_origin(cf, &value[1], &url) != NGX_CONF_OK) {
+    if (ngx_http_offload_parse_origin(cf, &value[1], &url, 1)
+        != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -390,7 +390,7 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
 
     b->file_last = of.size;
     b->in_file = b->file_last ? 1 : 0;
-    b->last_buf = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 
     b->file->fd = of.fd;

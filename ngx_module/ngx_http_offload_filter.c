@@ -194,7 +194,8 @@ ngx_http_offload_judge(ngx_http_request_t *r)
         || etag->value.data[0] != '"'
         || r->headers_out.content_length_n < olcf->min_length
         || (uint64_t) r->headers_out.content_length_n > OL_CONTENT_MAX
-        || ngx_http_test_content_type(r, &olcf->types) == NULL)
+        || ngx_http_test_content_type(r, &olcf->types) == NULL
+        || !ngx_http_offload_printable(&r->headers_out.content_type))
     {
         return NGX_HTTP_OFFLOAD_OTHER;
     }

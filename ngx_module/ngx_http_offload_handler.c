@@ -260,7 +260,7 @@ static ngx_uint_t
 ngx_http_offload_type(ngx_hash_t *types, ngx_http_offload_file_t *file)
 {
     size_t      i;
-    u_char     *type, lowcase[256];
+    u_char     *type, lowcase[NGX_HTTP_OFFLOAD_TYPE_LEN];
     ngx_uint_t  hash;
 
     if (types->size == 0) {

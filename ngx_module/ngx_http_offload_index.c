@@ -359,7 +359,8 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
                             NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                             NGX_FILE_OPEN, 0);
     if (job->fd == NGX_INVALID_FILE) {
-        return ngx_http_offload_error(job, ngx_open_file_n);
+        return ngx_errno == NGX_ENOENT
+               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_open_file_n);
     }
 
     if (ngx_fd_info(job->fd, &fi) == NGX_FILE_ERROR) {
@@ -449,7 +450,8 @@ ngx_http_offload_finish(ngx_http_offload_job_t *job)
     ngx_http_offload_ident_t  now;
 
     if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_http_offload_error(job, ngx_file_info_n);
+        return ngx_errno == NGX_ENOENT
+               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_file_info_n);
     }
 
     ngx_http_offload_ident(&fi, &now);

@@ -31,8 +31,8 @@ typedef struct {                             /* a copy of what the zone says */
     u_char                      sha256[OL_HASH_BYTES];
     u_char                      table[OL_TABLE_INLINE];
     uint32_t                    table_len;
-    char                        type[257];
-    char                        etag[129];
+    char                        type[NGX_HTTP_OFFLOAD_TYPE_LEN + 1];
+    char                        etag[NGX_HTTP_OFFLOAD_ETAG_LEN + 1];
     ngx_uint_t                  npeers;
     ngx_http_offload_peer_t     peers[OL_MANIFEST_PEERS];
 } ngx_http_offload_offer_t;

@@ -211,6 +211,21 @@ ngx_http_offload_zero(u_char *p, u_char *last)
 }
 
 
+ngx_uint_t
+ngx_http_offload_printable(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] < 0x20 || text->data[i] > 0x7e) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* a directive in a list such as Cache-Control's, with or without a value */
 
 ngx_uint_t

@@ -222,14 +222,25 @@ ngx_http_offload_read_node(const json_t *json, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
+    node->zone.data = (u_char *) zone;
+    node->zone.len = ngx_strlen(zone);
+
+    /* clients refuse a manifest with anything else in it */
+
+    if (!ol_origin_port_ok(&origin)
+        || !ngx_http_offload_printable(&node->zone))
+    {
+        (void) ol_error_set(err, EBADMSG, "nodes: %s: a port that is not 80, "
+                            "443 or from 1024 on, or a zone that is not "
+                            "printable ASCII", url);
+        return NGX_ERROR;
+    }
+
     node->n = (uint32_t) n;
     node->https = origin.https;
 
     node->id.data = (u_char *) text;
     node->id.len = OL_KEY_CHARS;
-
-    node->zone.data = (u_char *) zone;
-    node->zone.len = ngx_strlen(zone);
 
     node->url.len = ngx_strlen(origin.text);
     node->url.data = ngx_pnalloc(pool, node->url.len);

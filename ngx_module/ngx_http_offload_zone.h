@@ -21,6 +21,8 @@
 
 #define NGX_HTTP_OFFLOAD_SITE_LEN      16    /* of a hash of the site's name */
 #define NGX_HTTP_OFFLOAD_EPOCH_LEN     16
+#define NGX_HTTP_OFFLOAD_TYPE_LEN      255
+#define NGX_HTTP_OFFLOAD_ETAG_LEN      128
 #define NGX_HTTP_OFFLOAD_CANDIDATES    24    /* of one content, from one */
                                              /* coordinator */
 #define NGX_HTTP_OFFLOAD_COORDINATORS  64    /* records in a zone; one bit */

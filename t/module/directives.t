@@ -57,6 +57,7 @@ refused($zone, "$ok offload_site http://a; offload_site http://b;", '', 7, 'is d
 refused($zone, "$ok offload_site @{[ map { qq(http://h$_) } 1 .. 9 ]};", '', 7, '8 at most');
 refused($zone, "$ok offload_coordinator http://c;", '', 7, 'invalid number of arguments');
 refused($zone, "$ok offload_coordinator ftp://c $x;", '', 7, 'ftp://c');
+refused($zone, "$ok offload_coordinator http://c:25 $x;", '', 7, 'invalid port in "http://c:25"');
 refused($zone, "$ok offload_coordinator http://c $x=;", '', 7, "invalid public key \"$x=\"");
 refused($zone, "$ok offload_coordinator http://c $x; offload_coordinator http://d $x;",
     '', 7, 'is duplicate');

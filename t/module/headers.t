@@ -22,7 +22,7 @@ http {
         root                %%DIR%%/html;
         offload             on;
         offload_key         %%SITE%%;
-        offload_coordinator http://127.0.0.1:1 %%X%%;
+        offload_coordinator http://127.0.0.1:9999 %%X%%;
 
         gzip                on;
         gzip_vary           on;

@@ -32,7 +32,7 @@ http {
         offload             on;
         offload_types       application/octet-stream text/plain;
         offload_key         %%SITE%%;
-        offload_coordinator http://127.0.0.1:1 %%X%%;
+        offload_coordinator http://127.0.0.1:9999 %%X%%;
         add_header          X-Offload $offload_status always;
 
         location /.well-known/offload/ { offload_endpoint; }

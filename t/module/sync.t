@@ -21,7 +21,7 @@ http {
         root                %%DIR%%/html;
         offload             on;
         offload_key         %%SITE%%;
-        offload_coordinator http://127.0.0.1:1 %%X%%;
+        offload_coordinator http://127.0.0.1:9999 %%X%%;
 
         location /.well-known/offload/ { offload_endpoint; }
     }
@@ -97,6 +97,8 @@ my @refused = (
     [ { nodes => [ $c->node(1, url => 'ftp://x') ] }, 400, 'http' ],
     [ { nodes => [ $c->node(1, url => 'http://x/y') ] }, 400, '' ],
     [ { nodes => [ $c->node(1, zone => 'z' x 65) ] }, 400, 'zone' ],
+    [ { nodes => [ $c->node(1, zone => "a\nb") ] }, 400, 'printable' ],
+    [ { nodes => [ $c->node(1, url => 'http://x:25') ] }, 400, 'port' ],
     [ { gone => ['1'] }, 400, 'gone' ],
     [ { contents => { x => '' } }, 400, 'root' ],
     [ { contents => { $root => 'AAA' } }, 400, 'four' ],

@@ -23,8 +23,8 @@ http {
         offload             on;
         offload_peers       3;
         offload_key         %%SITE%%;
-        offload_coordinator http://127.0.0.1:1 %%X%%;
-        offload_coordinator http://127.0.0.1:2 %%Y%%;
+        offload_coordinator http://127.0.0.1:9999 %%X%%;
+        offload_coordinator http://127.0.0.1:9998 %%Y%%;
 
         location /.well-known/offload/ { offload_endpoint; }
     }
