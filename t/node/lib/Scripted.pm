@@ -32,8 +32,8 @@ sub new {
     mkdir $dir;
     mkdir "$dir/told";
     my $self = bless { t => $t, dir => $dir, assigned => [],
-        key => $t->key('site'),
-        coordinator_key => $t->key('coordinator') }, $class;
+        key => $t->key("$dir/site"),
+        coordinator_key => $t->key("$dir/coordinator") }, $class;
     $t->write("$dir/assign", '[]');
     $t->write("$dir/well/.well-known/offload/key", $JSON->encode({ keys => [
         { kty => 'OKP', crv => 'Ed25519', x => $self->{key}{x} } ] }));
@@ -218,6 +218,28 @@ sub reply {
         '', $body;
 }
 
+# From now on the coordinator says this: store => 'two'; and refuses that:
+# refuse => [target, claim, bound that it must reach, status, body, type, ...].
+sub say_from_now {
+    my ($self, %o) = @_;
+    $self->{t}->write("$self->{dir}/knob.$_", $JSON->encode([$o{$_}])) for keys %o;
+}
+
+sub _knob {
+    my ($self, $name) = @_;
+    my $file = "$self->{dir}/knob.$name";
+    return -e $file ? $JSON->decode($self->{t}->read($file))->[0] : undef;
+}
+
+# Refused while the member is below the bound: [target, member, bound, reply].
+sub _refusal {
+    my ($self, $target, $claims) = @_;
+
+    my $rule = $self->_knob('refuse') or return;
+    my ($where, $member, $bound, @reply) = @$rule;
+    return $target eq $where && $claims->{$member} < $bound ? \@reply : undef;
+}
+
 sub _coordinate {
     my ($self, $socket, $request) = @_;
 
@@ -228,11 +250,14 @@ sub _coordinate {
 
     read $socket, my $body, $request->{headers}{'content-length'};
     my $claims = $t->claims($body);
+    $t->write("$self->{dir}/told/seq.$claims->{seq}", $request->{target});
+    my $refusal = $self->_refusal($request->{target}, $claims);
+    return $self->reply($socket, @$refusal) if $refusal;
     if ($request->{target} eq '/v1/nodes') {
         $t->write("$self->{dir}/told/node.$claims->{iss}", $JSON->encode($claims));
         return $self->reply($socket, 200, $JSON->encode({ n => 1,
             id => $claims->{iss}, address => '127.0.0.1', heartbeat => 10,
-            store => 'one' }));
+            store => $self->_knob('store') // 'one' }));
     }
     $self->_beat($socket, $claims);
 }
@@ -261,7 +286,7 @@ sub _beat {
     } until @new || time > $end;
     $self->reply($socket, 200, $self->jws($key, 'offload-assign+jwt', {
         iss => $key->{id}, aud => $id, iat => int(time), exp => int(time) + 60,
-        seq => $claims->{seq}, store => 'one', next => 10000,
+        seq => $claims->{seq}, store => $self->_knob('store') // 'one', next => 10000,
         assign => \@new, release => [] }));
 }
 
