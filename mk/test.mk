@@ -30,15 +30,24 @@ QUEUE_H = $(filter %/sys/queue.h,$(shell \
     $(CC) -M -include sys/queue.h -x c /dev/null))
 HEADERS = $(shell git ls-files '*.h' ':!ngx_module' ':!t')
 
-check: ## format, cppcheck, clang, headers that compile alone
+# What cppcheck says of uninitialized variables is wrong for those that a
+# called function fills; the compilers and the sanitizers find the others.
+CPPCHECK = cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+    --inline-suppr --suppress=uninitvar --suppress=ctuuninitvar \
+    --error-exitcode=1 --include=$(QUEUE_H) -Iinclude -I. \
+    -DOL_VERSION='"$(VERSION)"'
+
+check: ## format, cppcheck, gcc and clang, headers that compile alone
 	@mk/deps.sh build check
-	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
-	    --inline-suppr --error-exitcode=1 --include=$(QUEUE_H) -Iinclude -I. \
-	    -DOL_VERSION='"$(VERSION)"' \
-	    $(filter-out t/%,$(filter %.c,$(C_FILES)))
+	@echo clang-format
+	@clang-format --dry-run -Werror $(C_FILES)
+	@echo cppcheck
+	@$(CPPCHECK) $(filter-out t/%,$(filter %.c,$(C_FILES)))
+	@echo headers alone
 	@$(MAKE) --no-print-directory headers
 	@$(MAKE) --no-print-directory headers CC=clang
+	@echo gcc, clang
+	@$(MAKE) --no-print-directory all unit-tests
 	@$(MAKE) --no-print-directory CC=clang B=build/clang all unit-tests
 
 headers: $(addprefix header/,$(HEADERS))
@@ -48,6 +57,6 @@ header/%:
 bench: ## offload get against curl, on the files of the demo
 	@$(MAKE) --no-print-directory all
 	+@$(make_module)
-	OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) bench/get
+	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) bench/get
 
 .PHONY: asan bench check headers test tsan ubsan

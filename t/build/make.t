@@ -6,7 +6,8 @@ use Offload::Test;
 my $t = Offload::Test->new;
 
 sub make {
-    return $t->run({ env => { MAKEFLAGS => '', MAKELEVEL => 0 } },
+    return $t->run({ env => { MAKEFLAGS => '', MAKELEVEL => 0, V => '',
+        B => 'build/release', FLAVOUR => 'release' } },
         'make', '--no-print-directory', @_);
 }
 
