@@ -62,8 +62,8 @@ typedef struct {
     ngx_int_t                   peers;
     time_t                      ttl;
 
-    ngx_str_t                   file;        /* where "offload" or */
-    ngx_uint_t                  line;        /* "offload_endpoint" is written */
+    ngx_str_t                   file;        /* where "offload" is written, */
+    ngx_uint_t                  line;        /* or "offload_endpoint" */
     unsigned                    endpoint:1;
 } ngx_http_offload_loc_conf_t;
 
@@ -139,7 +139,7 @@ ngx_int_t ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
 ngx_int_t ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
     ngx_http_offload_ident_t *ident, struct ol_digest *digest, char **failed);
 
-/* ngx_http_offload_index.c: hashes files in the thread pool */
+/* ngx_http_offload_index.c: has files hashed in the thread pool */
 
 ngx_int_t ngx_http_offload_index_init(ngx_cycle_t *cycle);
 void ngx_http_offload_index_exit(ngx_cycle_t *cycle);

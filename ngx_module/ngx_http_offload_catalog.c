@@ -100,7 +100,8 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
           + version->etag.len;
 
     if (name->sub.len > OL_SUB_MAX || name->path.len > NGX_MAX_PATH
-        || version->type.len > NGX_HTTP_OFFLOAD_TYPE_LEN || version->etag.len > NGX_HTTP_OFFLOAD_ETAG_LEN)
+        || version->type.len > NGX_HTTP_OFFLOAD_TYPE_LEN
+        || version->etag.len > NGX_HTTP_OFFLOAD_ETAG_LEN)
     {
         return NULL;
     }

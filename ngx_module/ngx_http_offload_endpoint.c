@@ -34,7 +34,9 @@ static json_t *ngx_http_offload_site_json(ngx_http_offload_srv_conf_t *oscf);
 static ngx_int_t ngx_http_offload_pieces(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_send_file(ngx_http_request_t *r,
     u_char *site, u_char *root, ngx_str_t *hex);
-static void ngx_http_offload_lost(ngx_http_offload_zone_t *zone, u_char *site,
+static ngx_int_t ngx_http_offload_open_table(ngx_http_request_t *r,
+    ngx_str_t *hex, ngx_str_t *name, ngx_open_file_info_t *of);
+static void ngx_http_offload_lost(ngx_http_request_t *r, u_char *site,
     u_char *root);
 
 
@@ -323,29 +325,19 @@ static ngx_int_t
 ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
     ngx_str_t *hex)
 {
-    u_char                        *p;
-    ngx_buf_t                     *b;
-    ngx_int_t                      rc;
-    ngx_str_t                      name;
-    ngx_chain_t                    out;
-    ngx_open_file_info_t           of;
-    ngx_http_core_loc_conf_t      *clcf;
-    ngx_http_offload_main_conf_t  *omcf;
+    ngx_buf_t             *b;
+    ngx_int_t              rc;
+    ngx_str_t              name;
+    ngx_chain_t            out;
+    ngx_open_file_info_t   of;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    name.len = omcf->state->name.len + 1 + hex->len + sizeof(".table") - 1;
-    name.data = ngx_pnalloc(r->pool, name.len + 1);
-
     b = ngx_calloc_buf(r->pool);
-
-    if (name.data == NULL || b == NULL) {
+    if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -354,22 +346,8 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = ngx_sprintf(name.data, "%V/%V.table", &omcf->state->name, hex);
-    *p = '\0';
-
-    ngx_memzero(&of, sizeof(ngx_open_file_info_t));
-
-    of.read_ahead = clcf->read_ahead;
-    of.directio = NGX_OPEN_FILE_DIRECTIO_OFF;
-    of.valid = clcf->open_file_cache_valid;
-    of.min_uses = clcf->open_file_cache_min_uses;
-    of.errors = clcf->open_file_cache_errors;
-    of.events = clcf->open_file_cache_events;
-
-    if (ngx_open_cached_file(clcf->open_file_cache, &name, &of, r->pool)
-        != NGX_OK || !of.is_file)
-    {
-        ngx_http_offload_lost(omcf->zone, site, root);
+    if (ngx_http_offload_open_table(r, hex, &name, &of) != NGX_OK) {
+        ngx_http_offload_lost(r, site, root);
 
         return ngx_http_offload_refuse(r, NGX_HTTP_NOT_FOUND,
                                        "pieces/: the table was lost and is "
@@ -404,16 +382,57 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
 }
 
 
+static ngx_int_t
+ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
+    ngx_str_t *name, ngx_open_file_info_t *of)
+{
+    u_char                        *p;
+    ngx_http_core_loc_conf_t      *clcf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    name->len = omcf->state->name.len + 1 + hex->len + sizeof(".table") - 1;
+    name->data = ngx_pnalloc(r->pool, name->len + 1);
+    if (name->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(name->data, "%V/%V.table", &omcf->state->name, hex);
+    *p = '\0';
+
+    ngx_memzero(of, sizeof(ngx_open_file_info_t));
+
+    of->read_ahead = clcf->read_ahead;
+    of->directio = NGX_OPEN_FILE_DIRECTIO_OFF;
+    of->valid = clcf->open_file_cache_valid;
+    of->min_uses = clcf->open_file_cache_min_uses;
+    of->errors = clcf->open_file_cache_errors;
+    of->events = clcf->open_file_cache_events;
+
+    if (ngx_open_cached_file(clcf->open_file_cache, name, of, r->pool)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return of->is_file ? NGX_OK : NGX_ERROR;
+}
+
+
 /* its files are hashed again when they are next asked for */
 
 static void
-ngx_http_offload_lost(ngx_http_offload_zone_t *zone, u_char *site,
-    u_char *root)
+ngx_http_offload_lost(ngx_http_request_t *r, u_char *site, u_char *root)
 {
-    ngx_http_offload_sh_t       *sh;
-    ngx_http_offload_content_t  *content;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_content_t    *content;
+    ngx_http_offload_main_conf_t  *omcf;
 
-    sh = ngx_http_offload_lock(zone);
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+
+    sh = ngx_http_offload_lock(omcf->zone);
 
     content = ngx_http_offload_content_find(sh, site, root);
 
@@ -421,7 +440,7 @@ ngx_http_offload_lost(ngx_http_offload_zone_t *zone, u_char *site,
         content->lost = 1;
     }
 
-    ngx_http_offload_unlock(zone);
+    ngx_http_offload_unlock(omcf->zone);
 }
 
 

@@ -1,48 +1,17 @@
 
 /*
- * Hashes files, one at a time in each worker, in slices that a thread of the
- * pool runs and the worker posts again, detached from any request.  The zone
- * has the queue; a worker holds a job by a lease, so that the job of a worker
- * that died is taken over.
+ * Which file is hashed next and what becomes of it: a worker has one job at a
+ * time, detached from any request, and posts it slice by slice.  The zone has
+ * the queue; a worker holds a job by a lease, so that the job of a worker that
+ * died is taken over.
  */
 
 
-#include "ngx_http_offload.h"
-
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include "ngx_http_offload_job.h"
 
 
-#define NGX_HTTP_OFFLOAD_SLICE   (16 * 1024 * 1024)
-#define NGX_HTTP_OFFLOAD_BUFFER  (256 * 1024)
 #define NGX_HTTP_OFFLOAD_LEASE   60          /* seconds after a slice */
 #define NGX_HTTP_OFFLOAD_RETRY   60          /* seconds after a failure */
-#define NGX_HTTP_OFFLOAD_YOUNG   2           /* seconds */
-#define NGX_HTTP_OFFLOAD_NICE    19
-
-
-typedef struct {
-    ngx_http_offload_main_conf_t  *omcf;
-    ngx_http_offload_name_t        name;
-    u_char                         site[NGX_HTTP_OFFLOAD_SITE_LEN];
-    uint64_t                       serial;
-    ngx_http_offload_ident_t       seen;     /* size and mtime, by a filter */
-    ngx_http_offload_ident_t       ident;
-
-    ngx_pool_t                    *pool;
-    ngx_fd_t                       fd;
-    off_t                          offset;
-    struct ol_hasher              *hasher;
-    struct ol_digest               digest;
-    u_char                        *buf;
-
-    time_t                         now;      /* when the slice was posted */
-    ngx_int_t                      rc;       /* what the slice came to */
-    ngx_err_t                      err;
-    char                          *failed;
-    unsigned                       hashed:1;
-    unsigned                       renice:1;
-} ngx_http_offload_job_t;
 
 
 static ngx_thread_task_t *ngx_http_offload_job_create(
@@ -51,17 +20,9 @@ static ngx_int_t ngx_http_offload_job_claim(ngx_http_offload_job_t *job,
     ngx_msec_t *wait);
 static ngx_int_t ngx_http_offload_job_post(ngx_thread_task_t *task);
 static void ngx_http_offload_job_free(ngx_http_offload_job_t *job);
-static void ngx_http_offload_slice(void *data, ngx_log_t *log);
-static ngx_int_t ngx_http_offload_open(ngx_http_offload_job_t *job);
-static ngx_int_t ngx_http_offload_hash(ngx_http_offload_job_t *job);
-static ngx_int_t ngx_http_offload_finish(ngx_http_offload_job_t *job);
-static ngx_int_t ngx_http_offload_error(ngx_http_offload_job_t *job,
-    char *failed);
 static void ngx_http_offload_sliced(ngx_event_t *ev);
 static ngx_int_t ngx_http_offload_renew(ngx_http_offload_job_t *job);
 static void ngx_http_offload_settle(ngx_http_offload_job_t *job);
-static ngx_uint_t ngx_http_offload_may_renice(
-    ngx_http_offload_main_conf_t *omcf);
 static void ngx_http_offload_wake(ngx_event_t *ev);
 
 
@@ -316,174 +277,6 @@ ngx_http_offload_job_free(ngx_http_offload_job_t *job)
 }
 
 
-/*
- * In the thread.  NGX_AGAIN: another slice; NGX_OK: hashed; NGX_BUSY: still
- * too young; NGX_DECLINED: not the version that was seen; NGX_ERROR
- */
-
-static void
-ngx_http_offload_slice(void *data, ngx_log_t *log)
-{
-    ngx_http_offload_job_t *job = data;
-
-    int    nice;
-    pid_t  tid;
-
-    tid = (pid_t) syscall(SYS_gettid);
-    nice = getpriority(PRIO_PROCESS, tid);
-
-    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
-        (void) setpriority(PRIO_PROCESS, tid, NGX_HTTP_OFFLOAD_NICE);
-    }
-
-    job->rc = job->hasher ? ngx_http_offload_hash(job)
-                          : ngx_http_offload_open(job);
-
-    if (job->rc == NGX_OK && job->hasher) {
-        job->rc = ngx_http_offload_finish(job);
-    }
-
-    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
-        (void) setpriority(PRIO_PROCESS, tid, nice);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_offload_open(ngx_http_offload_job_t *job)
-{
-    time_t           latest;
-    ngx_file_info_t  fi;
-
-    job->fd = ngx_open_file(job->name.path.data,
-                            NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
-    if (job->fd == NGX_INVALID_FILE) {
-        return ngx_errno == NGX_ENOENT
-               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_open_file_n);
-    }
-
-    if (ngx_fd_info(job->fd, &fi) == NGX_FILE_ERROR) {
-        return ngx_http_offload_error(job, ngx_fd_info_n);
-    }
-
-    ngx_http_offload_ident(&fi, &job->ident);
-
-    if (!ngx_is_file(&fi) || job->ident.size != job->seen.size
-        || job->ident.mtime != job->seen.mtime)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_offload_state_load(job->omcf->state->name.data,
-                                    &job->name.path, &job->ident,
-                                    &job->digest)
-        == NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    ol_digest_clear(&job->digest);
-
-    /* a change within the clock's tick would leave no trace */
-
-    latest = ngx_max(job->ident.mtime, job->ident.ctime);
-
-    if (latest <= job->now && latest + NGX_HTTP_OFFLOAD_YOUNG > job->now) {
-        return NGX_BUSY;
-    }
-
-    job->buf = malloc(NGX_HTTP_OFFLOAD_BUFFER);
-
-    if (job->buf == NULL || ol_hasher_create(job->ident.size, &job->hasher)
-                            != 0)
-    {
-        ngx_set_errno(NGX_ENOMEM);
-        return ngx_http_offload_error(job, "malloc()");
-    }
-
-    job->hashed = 1;
-
-    return ngx_http_offload_hash(job);
-}
-
-
-static ngx_int_t
-ngx_http_offload_hash(ngx_http_offload_job_t *job)
-{
-    off_t    end;
-    ssize_t  n;
-
-    end = job->offset + NGX_HTTP_OFFLOAD_SLICE;
-
-    while (job->offset < job->ident.size) {
-
-        if (job->offset >= end) {
-            return NGX_AGAIN;
-        }
-
-        n = pread(job->fd, job->buf, NGX_HTTP_OFFLOAD_BUFFER, job->offset);
-
-        if (n == -1) {
-            return ngx_http_offload_error(job, "pread()");
-        }
-
-        /* shorter or longer than it was */
-
-        if (n == 0 || ol_hasher_update(job->hasher, job->buf, n) != 0) {
-            return NGX_DECLINED;
-        }
-
-        job->offset += n;
-    }
-
-    return NGX_OK;
-}
-
-
-/* what was read is what the path leads to now, and it has not changed */
-
-static ngx_int_t
-ngx_http_offload_finish(ngx_http_offload_job_t *job)
-{
-    ngx_file_info_t           fi;
-    ngx_http_offload_ident_t  now;
-
-    if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_errno == NGX_ENOENT
-               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_file_info_n);
-    }
-
-    ngx_http_offload_ident(&fi, &now);
-
-    if (!ngx_http_offload_ident_same(&now, &job->ident)
-        || ol_hasher_finish(job->hasher, &job->digest) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_offload_state_save(job->omcf->state->name.data,
-                                    &job->name.path, &job->ident,
-                                    &job->digest, &job->failed)
-        != NGX_OK)
-    {
-        return ngx_http_offload_error(job, job->failed);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_offload_error(ngx_http_offload_job_t *job, char *failed)
-{
-    job->err = ngx_errno;
-    job->failed = failed;
-
-    return NGX_ERROR;
-}
-
-
 /* back in the worker */
 
 static void
@@ -651,30 +444,4 @@ ngx_http_offload_index_again(ngx_http_offload_zone_t *zone,
     }
 
     ngx_http_offload_file_again(zone, file);
-}
-
-
-/*
- * Threads stay nice unless they may become less so again: only if that is
- * allowed, or if the pool is not nginx's own and serves no other purpose
- */
-
-static ngx_uint_t
-ngx_http_offload_may_renice(ngx_http_offload_main_conf_t *omcf)
-{
-    struct rlimit  rl;
-
-    if (omcf->thread_pool.len != sizeof("default") - 1
-        || ngx_strncmp(omcf->thread_pool.data, "default",
-                       sizeof("default") - 1)
-           != 0)
-    {
-        return 1;
-    }
-
-    if (geteuid() == 0) {
-        return 1;
-    }
-
-    return getrlimit(RLIMIT_NICE, &rl) == 0 && rl.rlim_cur >= 20;
 }

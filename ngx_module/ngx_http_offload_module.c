@@ -374,7 +374,8 @@ ngx_http_offload_check_enabled(ngx_conf_t *cf,
     oscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_offload_module);
 
     if (omcf->zone == NULL) {
-        missing = "\"offload_zone\", such as \"offload_zone 32m;\" in \"http\"";
+        missing = "\"offload_zone\", such as \"offload_zone 32m;\" "
+                  "in \"http\"";
 
     } else if (oscf->keys == NULL) {
         missing = "\"offload_key\", such as \"offload_key offload.pem;\", "

@@ -34,6 +34,9 @@ static ngx_uint_t ngx_http_offload_sync_stranger(ngx_http_request_t *r,
 static ngx_int_t ngx_http_offload_sync_open(ngx_http_request_t *r,
     ngx_str_t *body, struct ol_jws *jws, ngx_http_offload_sync_t *sync,
     ngx_int_t *refused);
+static ngx_uint_t ngx_http_offload_sync_signer(
+    ngx_http_offload_srv_conf_t *oscf, struct ol_jws *jws,
+    struct ol_error *err);
 static ngx_int_t ngx_http_offload_sync_refuse(ngx_http_request_t *r,
     ngx_uint_t status, char *text, uint64_t *seq);
 static ngx_int_t ngx_http_offload_sync_hold(ngx_http_request_t *r,
@@ -243,20 +246,15 @@ ngx_http_offload_sync_stranger(ngx_http_request_t *r, u_char *addr)
 }
 
 
-/* NGX_ERROR: *refused is what the handler returns; else jws is to be cleared */
+/* NGX_ERROR: *refused is the handler's result; NGX_OK: jws is to be cleared */
 
 static ngx_int_t
 ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
     struct ol_jws *jws, ngx_http_offload_sync_t *sync, ngx_int_t *refused)
 {
-    int                           rc;
-    ngx_uint_t                    i, n, status;
-    struct ol_key                *key;
+    ngx_uint_t                    status;
     struct ol_error               err;
-    ngx_http_offload_tracker_t   *tracker;
     ngx_http_offload_srv_conf_t  *oscf;
-
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
     if (ol_jws_parse((char *) body->data, body->len, OL_TYP_SYNC, jws, &err)
         != 0)
@@ -265,6 +263,44 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
                                                 err.text, NULL);
         return NGX_ERROR;
     }
+
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
+    status = ngx_http_offload_sync_signer(oscf, jws, &err);
+
+    if (status == 0
+        && (ol_claims_check_string(jws->payload, "iss", jws->kid, &err) != 0
+            || ol_claims_check_string(jws->payload, "aud",
+                                      (char *) oscf->iss.data, &err)
+               != 0
+            || ngx_http_offload_sync_decode(jws->payload, r->pool, sync, &err)
+               != NGX_OK))
+    {
+        status = NGX_HTTP_BAD_REQUEST;
+    }
+
+    if (status == 0) {
+        return NGX_OK;
+    }
+
+    ol_jws_clear(jws);
+
+    *refused = ngx_http_offload_sync_refuse(r, status, err.text, NULL);
+
+    return NGX_ERROR;
+}
+
+
+/* 0, or the status to refuse with: who says it, and does he say it now? */
+
+static ngx_uint_t
+ngx_http_offload_sync_signer(ngx_http_offload_srv_conf_t *oscf,
+    struct ol_jws *jws, struct ol_error *err)
+{
+    int                          rc;
+    ngx_uint_t                   i, n;
+    struct ol_key               *key;
+    ngx_http_offload_tracker_t  *tracker;
 
     key = NULL;
     n = oscf->coordinators ? oscf->coordinators->nelts : 0;
@@ -278,48 +314,24 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
         }
     }
 
-    status = NGX_HTTP_UNAUTHORIZED;
-
     if (key == NULL) {
-        rc = ol_error_set(&err, ENOKEY,
-                          "kid: no offload_coordinator here has the key %s",
-                          jws->kid);
-
-    } else {
-        rc = ol_jws_verify(jws, key, &err);
+        (void) ol_error_set(err, ENOKEY,
+                            "kid: no offload_coordinator here has the key %s",
+                            jws->kid);
+        return NGX_HTTP_UNAUTHORIZED;
     }
 
-    if (rc == 0) {
-        rc = ol_claims_check_time(jws->payload, ngx_time(), &err);
-
-        if (rc == -EBADMSG) {
-            status = NGX_HTTP_BAD_REQUEST;
-        }
+    if (ol_jws_verify(jws, key, err) != 0) {
+        return NGX_HTTP_UNAUTHORIZED;
     }
 
-    if (rc == 0) {
-        status = NGX_HTTP_BAD_REQUEST;
+    rc = ol_claims_check_time(jws->payload, ngx_time(), err);
 
-        if (ol_claims_check_string(jws->payload, "iss", jws->kid, &err) != 0
-            || ol_claims_check_string(jws->payload, "aud",
-                                      (char *) oscf->iss.data, &err)
-               != 0
-            || ngx_http_offload_sync_decode(jws->payload, r->pool, sync, &err)
-               != NGX_OK)
-        {
-            rc = -EBADMSG;
-        }
+    if (rc != 0) {
+        return rc == -EBADMSG ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_UNAUTHORIZED;
     }
 
-    if (rc == 0) {
-        return NGX_OK;
-    }
-
-    ol_jws_clear(jws);
-
-    *refused = ngx_http_offload_sync_refuse(r, status, err.text, NULL);
-
-    return NGX_ERROR;
+    return 0;
 }
 
 

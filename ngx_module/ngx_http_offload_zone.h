@@ -89,7 +89,7 @@ typedef struct ngx_http_offload_list_s     ngx_http_offload_list_t;
 typedef struct {
     ngx_queue_t                 queue;       /* in sh->manifests */
     ngx_http_offload_file_t    *file;
-    time_t                      refresh;     /* when half of its life is over */
+    time_t                      refresh;     /* when half its life is over */
     uint64_t                    coordinators;  /* whose word it rests on */
     uint32_t                    version;     /* of the candidates */
     u_char                      signer[8];   /* the key's id, its beginning */
