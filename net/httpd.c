@@ -40,6 +40,20 @@
  */
 #define HTTPD_WAKE_MANY 128
 #define HTTPD_WAKE_MS 10
+/*
+ * libmicrohttpd's edge-triggered epoll overlooks the end of a connection that
+ * comes together with a part of a request, and would keep it until it is idle
+ * for too long.  So connections that owe us a request are looked at this often.
+ */
+#define HTTPD_GONE_MS 1000
+
+/* A client's connection. */
+struct link {
+    int fd;
+    bool busy; /* it has a whole request, whose answer is under way */
+    TAILQ_ENTRY(link) next;
+};
+TAILQ_HEAD(link_list, link);
 
 struct http_request {
     struct httpd *httpd;
@@ -75,6 +89,8 @@ struct httpd {
     uv_poll_t poll;
     uv_prepare_t prepare;
     uv_timer_t timer;
+    uv_timer_t gone; /* every HTTPD_GONE_MS */
+    struct link_list links;
     unsigned handles; /* not yet closed; the last one frees the struct */
     uint16_t port;
     bool closing;
@@ -163,6 +179,60 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
     return r;
 }
 
+/* Connections. */
+
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+              enum MHD_ConnectionNotificationCode code)
+{
+    const union MHD_ConnectionInfo *info;
+    struct httpd *httpd = arg;
+    struct link *link = *context;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (link != NULL)
+            TAILQ_REMOVE(&httpd->links, link, next);
+        free(link);
+        *context = NULL;
+        return;
+    }
+    link = calloc(1, sizeof(*link));
+    if (link == NULL) /* then only its time-out ends it */
+        return;
+    info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    link->fd = info->connect_fd;
+    TAILQ_INSERT_TAIL(&httpd->links, link, next);
+    *context = link;
+}
+
+static void
+link_set_busy(struct MHD_Connection *connection, bool busy)
+{
+    const union MHD_ConnectionInfo *info;
+
+    info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info != NULL && info->socket_context != NULL)
+        ((struct link *)info->socket_context)->busy = busy;
+}
+
+/* shutdown() gives libmicrohttpd the event that it has missed. */
+static void
+on_gone(uv_timer_t *timer)
+{
+    struct httpd *httpd = timer->data;
+    struct link *link;
+    char byte;
+
+    TAILQ_FOREACH(link, &httpd->links, next)
+    {
+        if (!link->busy &&
+            recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            shutdown(link->fd, SHUT_RDWR);
+    }
+}
+
 static void
 stream_end(struct http_request *r)
 {
@@ -179,8 +249,8 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
     struct http_request *r = *context;
 
     (void)arg;
-    (void)connection;
     (void)code;
+    link_set_busy(connection, false);
     if (r == NULL)
         return;
     *context = NULL;
@@ -294,7 +364,6 @@ on_access(void *arg, struct MHD_Connection *connection, const char *url,
     struct http_request *r = *context;
     enum MHD_Result rc;
 
-    (void)connection;
     (void)url;
     (void)version;
     if (r == NULL || ((struct httpd *)arg)->closing)
@@ -306,8 +375,10 @@ on_access(void *arg, struct MHD_Connection *connection, const char *url,
         *data_len = 0;
         return rc;
     }
-    if (!r->handled)
+    if (!r->handled) {
+        link_set_busy(connection, true);
         request_handle(r);
+    }
     if (r->answered)
         return request_queue(r);
     request_suspend(r);
@@ -592,7 +663,8 @@ mhd_start(struct httpd *httpd, int fd, const struct httpd_options *o)
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, httpd,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
 }
 
 static void
@@ -604,10 +676,13 @@ httpd_attach(struct httpd *httpd, uv_loop_t *loop)
     uv_poll_init(loop, &httpd->poll, info->epoll_fd);
     uv_prepare_init(loop, &httpd->prepare);
     uv_timer_init(loop, &httpd->timer);
-    httpd->poll.data = httpd->prepare.data = httpd->timer.data = httpd;
-    httpd->handles = 3;
+    uv_timer_init(loop, &httpd->gone);
+    httpd->poll.data = httpd->prepare.data = httpd;
+    httpd->timer.data = httpd->gone.data = httpd;
+    httpd->handles = 4;
     uv_poll_start(&httpd->poll, UV_READABLE, on_readable);
     uv_prepare_start(&httpd->prepare, on_prepare);
+    uv_timer_start(&httpd->gone, on_gone, HTTPD_GONE_MS, HTTPD_GONE_MS);
 }
 
 int
@@ -629,6 +704,7 @@ httpd_create(uv_loop_t *loop, const struct httpd_options *options,
     httpd->max_body = options->max_body;
     httpd->handler = options->handler;
     httpd->arg = options->arg;
+    TAILQ_INIT(&httpd->links);
     TAILQ_INIT(&httpd->suspended);
     TAILQ_INIT(&httpd->waking);
     sigaction(SIGPIPE, &ignore, NULL); /* sendfile has no MSG_NOSIGNAL */
@@ -687,5 +763,6 @@ httpd_free(struct httpd *httpd)
     uv_close((uv_handle_t *)&httpd->poll, on_handle_closed);
     uv_close((uv_handle_t *)&httpd->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&httpd->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&httpd->gone, on_handle_closed);
     MHD_stop_daemon(httpd->mhd);
 }

@@ -335,6 +335,23 @@ test_garbage(void)
     free(text);
 }
 
+/* A client that leaves in the middle of a request does not keep its place. */
+static void
+test_cut_off(void)
+{
+    struct timespec begun, ended;
+    int fd = dial();
+    char byte;
+
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    put(fd, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab", 51);
+    shutdown(fd, SHUT_WR);
+    is_int(recv(fd, &byte, 1, 0), 0, "half a request ends without an answer");
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    ok(ended.tv_sec - begun.tv_sec < 15, "long before it counts as idle");
+    close(fd);
+}
+
 static double
 cpu_seconds(void)
 {
@@ -358,6 +375,7 @@ client(void *arg)
     test_held();
     test_bulk();
     test_garbage();
+    test_cut_off();
     fds[0] = dial();
     put(fds[0], "GET /forever HTTP/1.1\r\nHost: x\r\n\r\n", 34);
     fds[1] = dial(); /* says nothing */
