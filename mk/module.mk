@@ -16,7 +16,8 @@ MODULE_OPT_ubsan := -O1 -fsanitize=undefined -fno-sanitize-recover=undefined
 MODULE_OPT_asan := $(MODULE_OPT_ubsan)
 MODULE_LD_ubsan := -fsanitize=undefined
 MODULE_LD_asan := $(MODULE_LD_ubsan)
-MODULE_WARN := -Wextra -Wshadow -Wno-missing-field-initializers
+MODULE_WARN := -Wextra -Wshadow -Wno-unused-parameter \
+               -Wno-missing-field-initializers
 
 module: $(MODULE_SO) ## build the nginx module
 
