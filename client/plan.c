@@ -18,7 +18,8 @@
 #define RUN_MAX (UINT64_C(8) << 20)
 #define RUN_SOLE (UINT64_C(64) << 20) /* nobody to share with */
 #define RUN_TARGET_MS 1000            /* a run should take about that long */
-#define FAILS_PEER 3                  /* in a row, then dead */
+#define RUN_LEAST_MS 50 /* below, asking costs more than it gains */
+#define FAILS_PEER 3    /* in a row, then dead */
 #define FAILS_ORIGIN 6
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 8000
@@ -221,6 +222,8 @@ run_wish(const struct plan *plan, const struct source *s, uint64_t now_ms)
         wish = RUN_MAX;
     /* Smaller towards the end, so that all finish together. */
     share = (uint64_t)plan->todo * ol_piece_size(plan->size) / (2 * sharers);
+    if (share < (uint64_t)(s->speed * RUN_LEAST_MS))
+        share = (uint64_t)(s->speed * RUN_LEAST_MS);
     return wish < share ? wish : share;
 }
 
