@@ -414,8 +414,11 @@ contents_load(struct contents *c,
               void *arg)
 {
     struct loading loading = {c, told, arg};
+    int rc = store_scan(c->options.store, on_entry, &loading);
 
-    return store_scan(c->options.store, on_entry, &loading);
+    while (rc == 0 && c->quota.used > c->quota.limit && evict_one(c, true))
+        continue; /* --size may be smaller now */
+    return rc;
 }
 
 int

@@ -98,7 +98,10 @@ int contents_create(uv_loop_t *loop, const struct contents_options *options,
 /* After contents_flush, when no jobs are under way; then run the loop once. */
 void contents_free(struct contents *contents);
 
-/* Reads the store.  told(assignment) gives the coordinators by bit. */
+/*
+ * Reads the store, and evicts what is over the limit.  told(assignment) gives
+ * the coordinators by bit.
+ */
 int contents_load(struct contents *contents,
                   uint16_t (*told)(void *arg, const struct assignment *a),
                   void *arg);

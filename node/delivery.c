@@ -88,7 +88,7 @@ refuse_lacking(struct delivery *d, const char *text)
     static const char json[] = "{\"error\":\"%s\"}";
     char have[HAVE_TEXT_MAX + 32] = "", body[256];
     const char *headers[] = {"Content-Type: application/json",
-                             "Cache-Control: no-store",
+                             HEAD_NO_STORE,
                              "Retry-After: 2",
                              HEAD_CORS,
                              HEAD_EXPOSE,

@@ -56,7 +56,10 @@ head_fill(struct head *head, const struct content *content,
 
     snprintf(head->etag, sizeof(head->etag), "ETag: \"%s\"", content->hex);
     head->lines[n++] = head->etag;
-    head->lines[n++] = HEAD_CACHE;
+    head->lines[n++] =
+        range->kind == RANGE_BEYOND || range->kind == RANGE_UNMATCHED
+            ? HEAD_NO_STORE
+            : HEAD_CACHE;
     head->lines[n++] = HEAD_CORS;
     head->lines[n++] = HEAD_EXPOSE;
     head->lines[n++] = HEAD_NOSNIFF;

@@ -13,6 +13,7 @@
 #include "node/range.h"
 
 #define HEAD_CACHE "Cache-Control: public, max-age=31536000, immutable"
+#define HEAD_NO_STORE "Cache-Control: no-store"
 #define HEAD_CORS "Access-Control-Allow-Origin: *"
 #define HEAD_EXPOSE                                                            \
     "Access-Control-Expose-Headers: Content-Range, ETag, Offload-Have, "       \

@@ -13,6 +13,7 @@
 #include "offload/manifest.h"
 
 #define SIZE_DEFAULT (UINT64_C(20) << 30)
+#define RATE_DEFAULT (UINT64_C(50) << 20)
 
 enum {
     OPT_LISTEN = 256,
@@ -59,7 +60,7 @@ static const char help[] =
     "                       repeatable\n"
     "  --storage DIR        where contents are kept\n"
     "  --size BYTES         how much of it may be used, as 500M or 2T (20G)\n"
-    "  --rate BYTES         upload per second, as 50M (0: unlimited)\n"
+    "  --rate BYTES         upload per second, 0: unlimited (50M)\n"
     "  --zone ZONE          where the node is, for sites that choose by it\n"
     "  --cidr CIDR          network that the node is near to; repeatable\n"
     "  --allow-net CIDR     addresses to fetch from although they are not\n"
@@ -204,6 +205,7 @@ options_parse(int argc, char **argv, struct options *ret)
 {
     struct options o = {.listen = "*:8100",
                         .size = SIZE_DEFAULT,
+                        .rate = RATE_DEFAULT,
                         .zone = "",
                         .log_level = LOG_INFO_};
     const char *missing = NULL;

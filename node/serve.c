@@ -20,7 +20,7 @@ static void
 serve_health(struct http_request *request)
 {
     static const char *const headers[] = {"Content-Type: application/json",
-                                          "Cache-Control: no-store", NULL};
+                                          HEAD_NO_STORE, NULL};
     static const char body[] = "{\"status\":\"ok\"}\n";
 
     http_reply(request, 200, headers, body, sizeof(body) - 1);
@@ -54,7 +54,7 @@ static void
 serve_callback(struct node *node, struct http_request *request)
 {
     static const char *const headers[] = {"Content-Type: application/jwt",
-                                          "Cache-Control: no-store", NULL};
+                                          HEAD_NO_STORE, NULL};
     const char *query = http_query(request);
     char nonce[OL_KEY_CHARS + 1], aud[OL_KEY_CHARS + 1], *token;
     size_t len;

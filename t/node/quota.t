@@ -43,6 +43,20 @@ ok $t->http(GET => $node->url . $c{a}{path})->{content} eq $bytes{a},
 ok used() <= 64 << 20, sprintf 'in %.1f MB of 67.1', used() / 1e6;
 ok !glob($node->dir . "/c/*/$c{b}{root}*"), 'nothing of b is on disk';
 
+# A smaller budget at the next start.
+my $wide = $t->node(coordinator => $s->coordinator, args => [qw(--size 200M)]);
+for ('a' .. 'c') {
+    $s->assign($c{$_}, $wide);
+    $s->wait_complete($c{$_}, $wide);
+}
+$wide->stop;
+my $narrow = $t->node(coordinator => $s->coordinator, dir => $wide->dir,
+    args => [qw(--size 64M)]);
+$t->wait_for(sub { grep { $s->dropped($narrow, $c{$_}) } 'a' .. 'c' },
+    'one to be given up');
+is scalar(grep { $t->http(GET => $narrow->url . $c{$_}{path})->{content} eq
+    $bytes{$_} } 'a' .. 'c'), 2, 'the others are there and whole';
+
 my $huge = $s->content('/huge.bin', $t->bytes(70_000_000, 'd'));
 $s->assign($huge, $node);
 $t->wait_for(sub { $node->log =~ m{/huge\.bin: not taken: larger than --size} },
