@@ -39,6 +39,12 @@ CONF
 my $c = Offload::Test::Sync->new($t, $key, $nginx->url);
 
 sub status { $t->json($c->get('/.well-known/offload/status')->{content}) }
+# Of a process or a thread.
+sub nice {
+    my $path = $_[0] =~ m{/} ? $_[0] : "/proc/$_[0]";
+    return (split / /, $t->read("$path/stat") =~ s/^.*\) //r)[16];
+}
+
 sub claims {
     $c->root($_[0]);
     return $t->claims($c->get($_[0], 'Offload-Fetch' => 'manifest')->{content});
@@ -50,6 +56,9 @@ my $content = claims('/big.bin')->{content};
 is $content->{sha256}, Digest::SHA::sha256_hex($bytes), 'sha256 of 40 MiB';
 is $content->{size}, length $bytes, 'size';
 is status()->{hashed}, 1, 'hashed once, however many ask';
+is_deeply [ map { nice($_) } $nginx->workers ], [ 0, 0 ], 'workers as ever';
+cmp_ok scalar(grep { $_ == 19 } map { nice($_) } map { glob "/proc/$_/task/*" }
+    $nginx->workers), '>=', 1, 'a thread of the pool that was named is nice';
 is((stat $t->path('kept'))[4], $> ? $> : scalar getpwnam('nobody'),
     'the folder was made, for the workers');
 is sprintf('%o', (stat $t->path('kept'))[2] & 0777), 700, 'and nobody else';
