@@ -76,7 +76,7 @@ void pull_fetch(struct pull *p);
 void pull_next_source(struct pull *p);
 
 /* pull_ticket.c */
-/* Whether p, planned, has to wait for a fresh ticket. */
+/* Whether p, about to ask a node, has to wait for a fresh ticket. */
 bool pull_needs_ticket(struct pull *p);
 /* pull_next_source is called once it is there, or cannot be had. */
 int pull_get_ticket(struct pull *p);

@@ -106,9 +106,7 @@ pull_fetch(struct pull *p)
         return;
     }
     make_plan(p);
-    p->step = STEP_REFRESH;
-    if (!pull_needs_ticket(p) || pull_get_ticket(p) != 0)
-        pull_next_source(p);
+    pull_next_source(p);
 }
 
 /* The source has failed; a node is not asked first again for a while. */
@@ -330,8 +328,14 @@ pull_next_source(struct pull *p)
     if (p->plan_next == p->plan_len && p->patient && !p->background)
         make_plan(p); /* somebody has begun to wait */
     while (p->plan_next < p->plan_len) {
-        uint8_t source = p->plan[p->plan_next++];
+        uint8_t source = p->plan[p->plan_next];
 
+        if (source != PULL_ORIGIN && !p->hop && pull_needs_ticket(p) &&
+            pull_get_ticket(p) == 0) {
+            p->step = STEP_REFRESH;
+            return;
+        }
+        p->plan_next++;
         if (p->hop && source != PULL_ORIGIN)
             continue; /* a node began to wait after the plan was made */
         if (fetch_from(p, source) == 0)

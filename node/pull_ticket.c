@@ -73,6 +73,7 @@ on_refreshed(void *arg, struct latest_result *result)
     struct pull *p;
 
     refreshed(r, result);
+    content->open->refresh_after = uv_now(r->puller->node->loop) + REFRESH_MS;
     content_hold(contents, content);
     pull_ticket_free(r);
     while ((p = pull_waiting(content)) != NULL)
@@ -88,12 +89,7 @@ pull_needs_ticket(struct pull *p)
     const char *query = strchr(open->manifest.path, '?');
     uint8_t sig[OL_SIG_BYTES];
     int64_t e;
-    bool nodes = false;
 
-    for (size_t i = 0; i < p->plan_len; i++)
-        nodes = nodes || p->plan[i] != PULL_ORIGIN;
-    if (!nodes || p->plan[0] == PULL_ORIGIN)
-        return false;
     if (query != NULL &&
         ol_ticket_parse(query + 1, strlen(query + 1), &e, sig) == 0 &&
         e > time(NULL) + TICKET_SPARE_S)
@@ -111,7 +107,6 @@ pull_get_ticket(struct pull *p)
 
     if (open->refresh != NULL)
         return 0;
-    open->refresh_after = uv_now(node->loop) + REFRESH_MS;
     r = calloc(1, sizeof(*r));
     if (r == NULL)
         return -ENOMEM;
