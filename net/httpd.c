@@ -21,6 +21,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "net/hangup.h"
 #include "net/listen.h"
 #include "net/log.h"
 
@@ -40,21 +41,6 @@
  */
 #define HTTPD_WAKE_MANY 128
 #define HTTPD_WAKE_MS 10
-/*
- * libmicrohttpd's edge-triggered epoll overlooks the end of a connection that
- * comes together with a part of a request, and would keep it until it is idle
- * for too long.  So connections that owe us a request are looked at this often.
- */
-#define HTTPD_GONE_MS 1000
-
-/* A client's connection. */
-struct link {
-    int fd;
-    bool busy; /* it has a whole request, whose answer is under way */
-    TAILQ_ENTRY(link) next;
-};
-TAILQ_HEAD(link_list, link);
-
 struct http_request {
     struct httpd *httpd;
     struct MHD_Connection *connection;
@@ -89,8 +75,7 @@ struct httpd {
     uv_poll_t poll;
     uv_prepare_t prepare;
     uv_timer_t timer;
-    uv_timer_t gone; /* every HTTPD_GONE_MS */
-    struct link_list links;
+    struct hangups *hangups;
     unsigned handles; /* not yet closed; the last one frees the struct */
     uint16_t port;
     bool closing;
@@ -179,57 +164,21 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
     return r;
 }
 
-/* Connections. */
-
+/* A client that goes in the middle of a request is noticed. */
 static void
 on_connection(void *arg, struct MHD_Connection *connection, void **context,
               enum MHD_ConnectionNotificationCode code)
 {
-    const union MHD_ConnectionInfo *info;
     struct httpd *httpd = arg;
-    struct link *link = *context;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (link != NULL)
-            TAILQ_REMOVE(&httpd->links, link, next);
-        free(link);
+        hangups_remove(httpd->hangups, *context);
         *context = NULL;
-        return;
-    }
-    link = calloc(1, sizeof(*link));
-    if (link == NULL) /* then only its time-out ends it */
-        return;
-    info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    link->fd = info->connect_fd;
-    TAILQ_INSERT_TAIL(&httpd->links, link, next);
-    *context = link;
-}
-
-static void
-link_set_busy(struct MHD_Connection *connection, bool busy)
-{
-    const union MHD_ConnectionInfo *info;
-
-    info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    if (info != NULL && info->socket_context != NULL)
-        ((struct link *)info->socket_context)->busy = busy;
-}
-
-/* shutdown() gives libmicrohttpd the event that it has missed. */
-static void
-on_gone(uv_timer_t *timer)
-{
-    struct httpd *httpd = timer->data;
-    struct link *link;
-    char byte;
-
-    TAILQ_FOREACH(link, &httpd->links, next)
-    {
-        if (!link->busy &&
-            recv(link->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-            shutdown(link->fd, SHUT_RDWR);
+    } else {
+        *context = hangups_add(
+            httpd->hangups, MHD_get_connection_info(
+                                connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                                ->connect_fd);
     }
 }
 
@@ -249,8 +198,8 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
     struct http_request *r = *context;
 
     (void)arg;
+    (void)connection;
     (void)code;
-    link_set_busy(connection, false);
     if (r == NULL)
         return;
     *context = NULL;
@@ -364,6 +313,7 @@ on_access(void *arg, struct MHD_Connection *connection, const char *url,
     struct http_request *r = *context;
     enum MHD_Result rc;
 
+    (void)connection;
     (void)url;
     (void)version;
     if (r == NULL || ((struct httpd *)arg)->closing)
@@ -375,10 +325,8 @@ on_access(void *arg, struct MHD_Connection *connection, const char *url,
         *data_len = 0;
         return rc;
     }
-    if (!r->handled) {
-        link_set_busy(connection, true);
+    if (!r->handled)
         request_handle(r);
-    }
     if (r->answered)
         return request_queue(r);
     request_suspend(r);
@@ -576,9 +524,15 @@ http_stream_wake(struct http_request *r)
 /* The loop. */
 
 static void
+httpd_run(void *arg)
+{
+    MHD_run(((struct httpd *)arg)->mhd);
+}
+
+static void
 on_timer(uv_timer_t *timer)
 {
-    MHD_run(((struct httpd *)timer->data)->mhd);
+    httpd_run(timer->data);
 }
 
 static void
@@ -586,7 +540,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    MHD_run(((struct httpd *)poll->data)->mhd);
+    httpd_run(poll->data);
 }
 
 /* Resumes what was woken; returns the ms to wait if it is too early. */
@@ -676,13 +630,10 @@ httpd_attach(struct httpd *httpd, uv_loop_t *loop)
     uv_poll_init(loop, &httpd->poll, info->epoll_fd);
     uv_prepare_init(loop, &httpd->prepare);
     uv_timer_init(loop, &httpd->timer);
-    uv_timer_init(loop, &httpd->gone);
-    httpd->poll.data = httpd->prepare.data = httpd;
-    httpd->timer.data = httpd->gone.data = httpd;
-    httpd->handles = 4;
+    httpd->poll.data = httpd->prepare.data = httpd->timer.data = httpd;
+    httpd->handles = 3;
     uv_poll_start(&httpd->poll, UV_READABLE, on_readable);
     uv_prepare_start(&httpd->prepare, on_prepare);
-    uv_timer_start(&httpd->gone, on_gone, HTTPD_GONE_MS, HTTPD_GONE_MS);
 }
 
 int
@@ -704,12 +655,13 @@ httpd_create(uv_loop_t *loop, const struct httpd_options *options,
     httpd->max_body = options->max_body;
     httpd->handler = options->handler;
     httpd->arg = options->arg;
-    TAILQ_INIT(&httpd->links);
     TAILQ_INIT(&httpd->suspended);
     TAILQ_INIT(&httpd->waking);
     sigaction(SIGPIPE, &ignore, NULL); /* sendfile has no MSG_NOSIGNAL */
-    httpd->mhd = mhd_start(httpd, fd, options);
+    if (hangups_create(loop, httpd_run, httpd, &httpd->hangups) == 0)
+        httpd->mhd = mhd_start(httpd, fd, options);
     if (httpd->mhd == NULL) {
+        hangups_free(httpd->hangups);
         free(httpd);
         return ol_error_set(err, EIO, "cannot start the HTTP server on %s",
                             options->listen);
@@ -763,6 +715,6 @@ httpd_free(struct httpd *httpd)
     uv_close((uv_handle_t *)&httpd->poll, on_handle_closed);
     uv_close((uv_handle_t *)&httpd->prepare, on_handle_closed);
     uv_close((uv_handle_t *)&httpd->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&httpd->gone, on_handle_closed);
     MHD_stop_daemon(httpd->mhd);
+    hangups_free(httpd->hangups);
 }
