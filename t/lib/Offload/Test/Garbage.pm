@@ -102,6 +102,20 @@ sub memory {
     return $sum;
 }
 
+# By how much it has grown since it was `before`, KiB; connections that were cut
+# off have some seconds to go.
+sub grown {
+    my ($before, $most, @pids) = @_;
+
+    my $grown;
+    for (1 .. 100) {
+        $grown = memory(@pids) - $before;
+        last if $grown <= $most;
+        select undef, undef, undef, 0.05;
+    }
+    return $grown;
+}
+
 # The most lines that one second of a log has; those for which `skip` is true
 # do not count.
 sub lines_a_second {
