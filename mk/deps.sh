@@ -18,7 +18,7 @@ packages() {
         echo nginx redis-server openssl ca-certificates curl perl
         ;;
     test)
-        echo perl openssl curl python3 python3-jwcrypto strace wrk procps \
+        echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
             man-db
         ;;
     check)
