@@ -23,10 +23,13 @@
 #define FAILS_ORIGIN 6
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 8000
+#define ORIGIN_GRACE_MS                                                        \
+    1000                    /* a peer that is asked again so soon may do it    \
+                             */
 #define STEAL_MARGIN_MS 300 /* what asking anew costs, generously */
 #define STOPPED_REST_MS 1000
 #define SLOW_AFTER_MS 10000
-#define SLOW_BYTES_PER_MS 4 /* 4 kB/s */
+#define SLOW_BYTES_PER_MS 32 /* 32 kB/s, the peers at hand together */
 
 #define OWNER_NONE 0xff
 #define OWNER_DONE 0xfe
@@ -227,15 +230,21 @@ run_wish(const struct plan *plan, const struct source *s, uint64_t now_ms)
     return wish < share ? wish : share;
 }
 
-/* Pieces that nobody but the origin can be asked for now. */
+/* The origin is spared what this peer may still give. */
+static bool
+spares_origin(const struct source *s, uint64_t now_ms)
+{
+    return s->kind == PLAN_PEER && source_usable(s, now_ms + ORIGIN_GRACE_MS);
+}
+
+/* Pieces that nobody but the origin can be asked for now, or soon. */
 static bool
 orphaned(const struct plan *plan, uint32_t piece, uint64_t now_ms)
 {
     for (int i = 0; i < plan->source_count; i++) {
         const struct source *s = &plan->sources[i];
 
-        if (s->kind == PLAN_PEER && source_usable(s, now_ms) &&
-            source_has(s, piece))
+        if (spares_origin(s, now_ms) && source_has(s, piece))
             return false;
     }
     return true;
@@ -247,7 +256,7 @@ any_complete_peer(const struct plan *plan, uint64_t now_ms)
     for (int i = 0; i < plan->source_count; i++) {
         const struct source *s = &plan->sources[i];
 
-        if (s->kind == PLAN_PEER && source_usable(s, now_ms) && !s->partial)
+        if (spares_origin(s, now_ms) && !s->partial)
             return true;
     }
     return false;
@@ -472,12 +481,13 @@ plan_is_slow(struct plan *plan, int source, uint64_t now_ms)
 {
     struct source *s = &plan->sources[source];
     uint64_t bytes = s->mark_bytes, elapsed = now_ms - s->mark_ms;
+    unsigned sharers = usable_count(plan, now_ms);
 
     if (!s->busy || s->kind == PLAN_ORIGIN || elapsed < SLOW_AFTER_MS)
         return false;
     s->mark_ms = now_ms;
     s->mark_bytes = 0;
-    return bytes < elapsed * SLOW_BYTES_PER_MS;
+    return bytes * sharers < elapsed * SLOW_BYTES_PER_MS;
 }
 
 enum plan_state

@@ -49,7 +49,7 @@ void plan_set_window(struct plan *plan, uint32_t end);
  * left, it takes some from a slower source: from the end of its run, so that
  * it stops earlier; or the very piece it is at, then *ret_stopped is that
  * source, which has no run any more and whose transfer must end at once (else
- * -1).  The origin gets only what no peer can be asked for now.
+ * -1).  The origin gets only what no peer can be asked for within a second.
  */
 int plan_next(struct plan *plan, int source, uint64_t now_ms,
               struct plan_run *ret, int *ret_stopped);

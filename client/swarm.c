@@ -18,8 +18,8 @@
 #include "offload/bitmap.h"
 
 #define TICK_MS 250
-#define RENEW_LOST_MS 15000 /* no peers left: ask for others this often */
-#define RENEW_EARLY_S 120   /* before a ticket ends */
+#define RENEW_LOST_MS 5000 /* no peers left: ask for others this often */
+#define RENEW_EARLY_S 120  /* before a ticket ends */
 #define RENEW_TICKET_MS 60000
 #define ETAG_CAP 300
 
@@ -41,8 +41,10 @@ struct swarm {
     struct source sources[PLAN_SOURCES];
     char if_match[ETAG_CAP];
     uv_timer_t tick;
-    uint64_t renewed_ms;
-    uint64_t ticket_ms; /* when the ticket should be renewed; 0: never */
+    uint64_t lost_ms;   /* when peers may be asked for next, if all are lost */
+    uint64_t ticket_ms; /* when the ticket should be renewed */
+    bool renewed;       /* at least once */
+    bool last_chance;   /* taken: with nobody left, the manifest was renewed */
     bool wake;          /* swarm_run has something to tell */
     bool renew;
     enum outcome outcome;
@@ -50,6 +52,7 @@ struct swarm {
 };
 
 static void fill(struct swarm *swarm);
+static void renew(struct swarm *swarm);
 
 static uint64_t
 now_ms(const struct swarm *swarm)
@@ -127,34 +130,37 @@ on_piece(void *arg, uint32_t piece, bool right)
     return plan_verified(swarm->plan, source->number, now_ms(swarm));
 }
 
-static void
+/* An incomplete peer may be asked at once for what it has. */
+static bool
 take_have(struct source *source, const char *text)
 {
     struct swarm *swarm = source->swarm;
     struct ol_bitmap have;
+    bool taken;
 
     if (ol_bitmap_parse(&have, ol_piece_count(swarm->size), text, strlen(text),
                         NULL) != 0)
-        return;
-    plan_set_have(swarm->plan, source->number, &have);
+        return false;
+    taken = plan_set_have(swarm->plan, source->number, &have) == 0;
     ol_bitmap_clear(&have);
+    return taken;
 }
 
 static void
 failed(struct source *source, const struct transfer_result *result)
 {
     struct swarm *swarm = source->swarm;
+    uint64_t retry_ms = result->retry_ms;
 
     if (source->origin && result->end == TRANSFER_CHANGED) {
         fail(swarm, OUTCOME_CHANGED, "the file changed at the origin");
         return; /* nobody's fault */
     }
     report_failure(source->stats, false, result->reason);
-    if (result->have != NULL)
-        take_have(source, result->have);
+    if (result->have != NULL && take_have(source, result->have))
+        retry_ms = 1;
     if (result->end == TRANSFER_BROKEN)
-        plan_failed(swarm->plan, source->number, now_ms(swarm),
-                    result->retry_ms);
+        plan_failed(swarm->plan, source->number, now_ms(swarm), retry_ms);
     else
         plan_drop(swarm->plan, source->number);
     if (plan_state(swarm->plan, source->number, now_ms(swarm)) == PLAN_DEAD)
@@ -238,8 +244,12 @@ fill(struct swarm *swarm)
         for (unsigned i = 0; i < swarm->count; i++)
             if (swarm->sources[i].origin == (bool)origin)
                 fill_one(swarm, &swarm->sources[i]);
-    if (plan_hopeless(swarm->plan))
+    if (!plan_hopeless(swarm->plan))
+        return;
+    if (swarm->last_chance)
         fail(swarm, OUTCOME_PARTIAL, "every source has failed");
+    swarm->last_chance = true;
+    renew(swarm);
 }
 
 void
@@ -290,17 +300,21 @@ show(struct swarm *swarm)
 }
 
 static void
+renew(struct swarm *swarm)
+{
+    swarm->lost_ms = now_ms(swarm) + RENEW_LOST_MS;
+    swarm->ticket_ms = now_ms(swarm) + RENEW_TICKET_MS; /* if it fails */
+    swarm->renew = swarm->renewed = swarm->wake = true;
+}
+
+static void
 want_renewal(struct swarm *swarm)
 {
-    uint64_t now = now_ms(swarm), since = now - swarm->renewed_ms;
-    bool lost = plan_peers(swarm->plan) == 0 && since > RENEW_LOST_MS;
-    bool late = swarm->ticket_ms != 0 && now > swarm->ticket_ms &&
-                since > RENEW_TICKET_MS;
+    uint64_t now = now_ms(swarm);
+    bool lost = plan_peers(swarm->plan) == 0 && now > swarm->lost_ms;
 
-    if ((!lost && !late) || plan_complete(swarm->plan))
-        return;
-    swarm->renewed_ms = now;
-    swarm->renew = swarm->wake = true;
+    if (!plan_complete(swarm->plan) && (lost || now > swarm->ticket_ms))
+        renew(swarm);
 }
 
 static void
@@ -342,6 +356,7 @@ add_source(struct swarm *swarm, const char *id, const char *base,
     source->origin = origin;
     source->stats = report_source(swarm->options.report, id, base, origin);
     swarm->count++;
+    swarm->last_chance = false;
     return set_url(source, base, path);
 }
 
@@ -351,10 +366,11 @@ note_ticket(struct swarm *swarm, const char *path, int64_t date)
 {
     const char *e = strstr(path, "?e=");
     long long left = e != NULL ? atoll(e + 3) - date - RENEW_EARLY_S : 0;
+    uint64_t wait = left > 0 ? (uint64_t)left * 1000 : 0;
 
-    swarm->ticket_ms = e != NULL ? now_ms(swarm) : 0;
-    if (left > 0)
-        swarm->ticket_ms += (uint64_t)left * 1000;
+    if (swarm->renewed && wait < RENEW_TICKET_MS)
+        wait = RENEW_TICKET_MS;
+    swarm->ticket_ms = now_ms(swarm) + wait;
 }
 
 static struct source *
@@ -421,7 +437,7 @@ swarm_create(const struct swarm_options *options, struct swarm **ret,
              manifest->etag);
     uv_timer_init(&options->session->loop, &swarm->tick);
     swarm->tick.data = swarm;
-    swarm->renewed_ms = now_ms(swarm);
+    swarm->lost_ms = now_ms(swarm) + RENEW_LOST_MS;
     if (plan_create(swarm->size, &swarm->plan) != 0 ||
         add_source(swarm, "", options->origin, options->path, true) != 0 ||
         swarm_merge(swarm, manifest, options->date) != 0) {
