@@ -28,7 +28,7 @@ struct site {
     struct contents *contents; /* while leased */
     struct sync *syncs[SITE_INSTANCES];
     int64_t synced_ms; /* when the store was told of a sync */
-    bool gone;         /* the store knows it no longer */
+    int64_t gone_ms;   /* since when the store knows it no longer; 0: does */
     TAILQ_ENTRY(site) link;
 };
 

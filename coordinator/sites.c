@@ -234,7 +234,7 @@ on_tick(uv_timer_t *timer)
         return;
     for (site = TAILQ_FIRST(&sites->list); site != NULL; site = next) {
         next = TAILQ_NEXT(site, link);
-        if (site->gone)
+        if (site->gone_ms != 0 && now - site->gone_ms > SITES_GONE_MS)
             site_remove(sites, site);
         else
             site_tick(sites, site, now);
@@ -319,6 +319,7 @@ sites_refresh(struct sites *sites, bool fresh)
     {
         site->asking = false;
         site->lease_next_ms = 0;
+        site->gone_ms = 0;
         if (fresh)
             store_site_put(sites->app->store, site->id, site->iss, app_now(),
                            on_put, NULL);

@@ -19,6 +19,9 @@
 /* A site's keys and document are read again after this, or when they fail. */
 #define SITES_DOCUMENT_MS 1800000
 #define SITES_REFETCH_MS 60000
+/* An emptied store is noticed within STORE_POLL_MS: it has lost the sites, and
+ * is told them again; they are not gone. */
+#define SITES_GONE_MS 5000
 
 /* Hex SHA-256 of the site's iss. */
 void site_id(const char *iss, char ret[SITE_ID_CHARS + 1]);

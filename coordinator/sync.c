@@ -424,12 +424,14 @@ on_seq(void *arg, int rc, uint64_t seq)
         free(sync);
         return;
     }
-    if (rc == 0)
+    if (rc == 0) {
+        sync->site->gone_ms = 0;
         sync_send(sync, seq);
-    else if (rc == -ENOENT)
-        sync->site->gone = true;
-    else
-        sync->next_ms = app_now_ms() + SYNC_BACKOFF_MS;
+        return;
+    }
+    if (rc == -ENOENT && sync->site->gone_ms == 0)
+        sync->site->gone_ms = app_now_ms();
+    sync->next_ms = app_now_ms() + SYNC_BACKOFF_MS;
 }
 
 /* The instance's lease and keys are the caller's care. */
