@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "coordinator/pace.h"
 #include "coordinator/store.h"
 #include "net/fetch.h"
 #include "net/httpd.h"
@@ -19,6 +20,9 @@
 #define APP_CONTROL_FETCHES 256 /* call-backs, keys and documents of sites */
 #define APP_SYNC_FETCHES 8192
 #define APP_JWS_LIFE_S 60 /* of what is signed here */
+/* Calls to foreign servers that one source may cause, and that one gets. */
+#define APP_SOURCE_LIMIT ((struct pace_limit){200, 100})
+#define APP_TARGET_LIMIT ((struct pace_limit){30, 1000})
 
 struct beats;
 struct call;
@@ -37,6 +41,7 @@ struct app {
     struct sites *sites;
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */
+    struct pace sources, targets;
 };
 
 static inline const char *
@@ -51,7 +56,10 @@ app_now(void)
 {
     return app_now_ms() / 1000;
 }
-/* 0 .. below - 1, for jitter. */
+/* Whether this source may make us call the target now; counts it. */
+bool app_may_call(struct app *app, const struct sockaddr *source,
+                  const char *target);
+/* 0 .. below - 1, for jitter; below 0: any number. */
 unsigned app_random(unsigned below);
 
 #endif

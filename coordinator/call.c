@@ -58,19 +58,31 @@ reply_error(struct http_request *r, int status, const char *fmt, ...)
     http_reply_error(r, status, "%s", text);
 }
 
-void
-reply_busy(struct http_request *r, const char *why)
+static void
+reply_later(struct http_request *r, int status, const char *why)
 {
     char retry[32], body[128];
     const char *const headers[] = {retry, "Content-Type: application/json",
                                    NULL};
     int len;
 
-    refusal_log(r, 503, why);
+    refusal_log(r, status, why);
     snprintf(retry, sizeof(retry), "Retry-After: %u",
              RETRY_MIN_S + app_random(RETRY_SPREAD_S));
     len = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", why);
-    http_reply(r, 503, headers, body, (size_t)len);
+    http_reply(r, status, headers, body, (size_t)len);
+}
+
+void
+reply_busy(struct http_request *r, const char *why)
+{
+    reply_later(r, 503, why);
+}
+
+void
+reply_slow(struct http_request *r, const char *why)
+{
+    reply_later(r, 429, why);
 }
 
 static void
@@ -152,6 +164,15 @@ call_busy(struct call *call, const char *why)
 
     if (r != NULL)
         reply_busy(r, why);
+}
+
+void
+call_slow(struct call *call, const char *why)
+{
+    struct http_request *r = call_take(call);
+
+    if (r != NULL)
+        reply_slow(r, why);
 }
 
 void

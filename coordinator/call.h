@@ -26,8 +26,9 @@ void call_json(struct call *call, int status, json_t *take);
 void call_jwt(struct call *call, const char *token, size_t len);
 void call_error(struct call *call, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* 503 with a jittered Retry-After. */
+/* 503 and 429 with a jittered Retry-After. */
 void call_busy(struct call *call, const char *why);
+void call_slow(struct call *call, const char *why);
 void call_end(struct call *call);
 /* Ends all, at the process's end, after httpd_free. */
 void calls_end(struct app *app);
@@ -37,5 +38,6 @@ void reply_json(struct http_request *request, int status, json_t *take);
 void reply_error(struct http_request *request, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void reply_busy(struct http_request *request, const char *why);
+void reply_slow(struct http_request *request, const char *why);
 
 #endif

@@ -256,10 +256,14 @@ on_loaded(void *arg, int rc, const struct store_node *from)
 static int
 beat_check(struct beat *beat, const struct node *node, struct ol_error *err)
 {
+    const struct ol_keyset keys = {.count = 1, .keys = {node->key}};
     const struct app *app = beat->call.app;
+    const char *token;
+    size_t len;
     int rc;
 
-    rc = ol_jws_verify(&beat->jws, node->key, err);
+    token = http_body(beat->call.request, &len);
+    rc = ol_jws_open(token, len, OL_TYP_HEARTBEAT, &keys, &beat->jws, err);
     if (rc == 0)
         rc = message_claims(beat->jws.payload, node->id, app_id(app), app_now(),
                             err);
@@ -311,25 +315,22 @@ beat_decide(struct beat *beat)
 void
 heartbeat_request(struct app *app, struct http_request *request)
 {
+    char kid[OL_KEY_CHARS + 1];
     struct ol_error err = {""};
     struct beat *beat;
-    struct ol_jws jws;
     const char *token;
     size_t len;
 
     token = http_body(request, &len);
-    if (ol_jws_parse(token, len, OL_TYP_HEARTBEAT, &jws, &err) != 0) {
+    if (ol_jws_kid(token, len, OL_TYP_HEARTBEAT, kid, &err) != 0) {
         reply_error(request, 400, "heartbeat: %s", err.text);
         return;
     }
     beat = call_begin(app, request, sizeof(*beat));
-    if (beat == NULL) {
-        ol_jws_clear(&jws);
+    if (beat == NULL)
         return;
-    }
-    beat->jws = jws;
     beat->call.release = beat_release;
-    memcpy(beat->id, jws.kid, sizeof(beat->id));
+    memcpy(beat->id, kid, sizeof(beat->id));
     beat_decide(beat);
 }
 

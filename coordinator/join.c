@@ -90,6 +90,9 @@ origin_decode(struct http_request *request, struct ol_origin *ret,
     int rc;
 
     body = http_body(request, &len);
+    if (len > JOIN_MAX)
+        return ol_error_set(err, EBADMSG, "a request may have %d bytes",
+                            JOIN_MAX);
     json = ol_json_parse(body, len, err);
     if (json == NULL)
         return -EBADMSG;
@@ -119,6 +122,10 @@ join_request(struct app *app, struct http_request *request)
     if (app->joins >= JOIN_ACTIVE || !store_is_up(app->store) ||
         !sites_have_room(app->sites)) {
         reply_busy(request, "no more sites can join now");
+        return;
+    }
+    if (!app_may_call(app, http_peer(request), origin.text)) {
+        reply_slow(request, "too many sites from there, or of that name");
         return;
     }
     join = call_begin(app, request, sizeof(*join));

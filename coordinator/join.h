@@ -8,6 +8,7 @@
 #include "coordinator/app.h"
 
 #define JOIN_ACTIVE 64 /* under way; beyond: 503 */
+#define JOIN_MAX 4096  /* bytes of a request */
 
 void join_request(struct app *app, struct http_request *request);
 /* id: what stands behind /v1/sites/ . */

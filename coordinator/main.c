@@ -36,7 +36,22 @@ app_random(unsigned below)
     unsigned random = 0;
 
     (void)!getrandom(&random, sizeof(random), 0);
-    return below == 0 ? 0 : random % below;
+    return below == 0 ? random : random % below;
+}
+
+bool
+app_may_call(struct app *app, const struct sockaddr *source, const char *target)
+{
+    int64_t now = app_now_ms();
+    struct ol_addr addr;
+    uint8_t prefix[16];
+    size_t len;
+
+    if (ol_addr_from_sockaddr(source, &addr) != 0)
+        return false;
+    len = pace_source(&addr, prefix);
+    return pace_take(&app->sources, prefix, len, now) &&
+           pace_take(&app->targets, target, strlen(target), now);
 }
 
 /* Events from part to part. */
@@ -163,16 +178,25 @@ on_signal(void *arg)
     app_stop(&process->app);
 }
 
+static uint64_t
+seed_make(void)
+{
+    return (uint64_t)app_random(0) << 32 | app_random(0);
+}
+
 static int
 coordinator_run(const struct options *o)
 {
-    struct process process = {.app = {.holders = o->holders}};
+    static struct process process;
     struct app *app = &process.app;
     struct ol_error err = {""};
     int rc;
 
+    app->holders = o->holders;
     app->loop = uv_default_loop();
     TAILQ_INIT(&app->calls);
+    pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);
+    pace_init(&app->targets, seed_make(), APP_TARGET_LIMIT);
     daemon_init();
     log_set_level(o->level);
     rc = app_start(app, o, &err);

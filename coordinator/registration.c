@@ -216,6 +216,12 @@ callback_start(struct registration *r)
         call_end(&r->call);
         return;
     }
+    if (r->call.request != NULL &&
+        !app_may_call(app, http_peer(r->call.request), r->message.url)) {
+        call_slow(&r->call, "too many registrations from there or of that url");
+        call_end(&r->call);
+        return;
+    }
     ol_base64url_encode(r->nonce, nonce, sizeof(nonce));
     snprintf(url, sizeof(url), "%s/.well-known/offload-node?nonce=%s&aud=%s",
              r->message.url, r->nonce, app_id(app));
@@ -293,6 +299,11 @@ registration_request(struct app *app, struct http_request *request)
     size_t len;
 
     token = http_body(request, &len);
+    if (len > REGISTRATION_MAX) {
+        reply_error(request, 413, "a registration may have %d bytes",
+                    REGISTRATION_MAX);
+        return;
+    }
     if (ol_jws_parse(token, len, OL_TYP_REGISTER, &jws, &err) != 0) {
         reply_error(request, 400, "register: %s", err.text);
         return;

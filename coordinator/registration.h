@@ -9,6 +9,7 @@
 
 #define REGISTRATION_CALLBACKS 64 /* under way; beyond: 503 */
 #define REGISTRATION_CALLBACK_MS 5000
+#define REGISTRATION_MAX 16384 /* bytes, which a stranger makes us parse */
 
 void registration_request(struct app *app, struct http_request *request);
 

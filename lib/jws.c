@@ -196,6 +196,21 @@ ol_jws_parse(const char *token, size_t len, const char *typ, struct ol_jws *ret,
 }
 
 int
+ol_jws_kid(const char *token, size_t len, const char *typ,
+           char ret[OL_KEY_CHARS + 1], struct ol_error *err)
+{
+    struct ol_jws jws = {0};
+    const char *body;
+    size_t body_len;
+    int rc;
+
+    rc = token_split(token, len, typ, &jws, &body, &body_len, err);
+    if (rc == 0)
+        memcpy(ret, jws.kid, sizeof(jws.kid));
+    return rc;
+}
+
+int
 ol_jws_verify(const struct ol_jws *jws, const struct ol_key *key,
               struct ol_error *err)
 {

@@ -46,6 +46,12 @@ int ol_jws_parse(const char *token, size_t len, const char *typ,
 int ol_jws_verify(const struct ol_jws *jws, const struct ol_key *key,
                   struct ol_error *err);
 /*
+ * Form, alg, typ and kid alone: to look the key up before a stranger's payload
+ * is parsed, by ol_jws_open.
+ */
+int ol_jws_kid(const char *token, size_t len, const char *typ,
+               char ret[OL_KEY_CHARS + 1], struct ol_error *err);
+/*
  * Both, with the key found by kid; -ENOKEY: no such kid in the set.  The
  * payload is parsed only once its signature has been found good.
  */

@@ -132,4 +132,19 @@ $t->wait_for(sub { !@{ peers($root)->{peers} } }, 'the node is no peer');
 $t->wait_for(sub { !$origin->manifest('f.bin') }, 'no more offers');
 pass 'what is dropped is not offered';
 
+# A file that is replaced need not be kept.
+$n->heartbeat(store => $store, holdings => [ { root => $root } ]);
+$origin->wait_peers('f.bin', [$n]);
+$origin->file('f.bin', $t->bytes(2_000_000, 2));
+my %told = (assign => {}, release => {});
+$t->wait_for(sub {
+    $origin->manifest('f.bin');
+    my $a = claims($n->heartbeat(store => $store, wait => 1000));
+    $told{assign}{ $_->{root} } = 1 for @{ $a->{assign} };
+    $told{release}{$_} = 1 for @{ $a->{release} };
+    return %{ $told{assign} } && %{ $told{release} };
+}, 'the new version to be assigned and the old one released', 30);
+is_deeply [ keys %{ $told{release} } ], [$root], 'the old one is released';
+ok !$told{assign}{$root}, 'the new one is assigned';
+
 $t->done;

@@ -99,4 +99,13 @@ for my $url (sort keys %guarded) {
     refused($bad->register, $guarded{$url}, qr/./, "not called back: $url");
 }
 
+# A stranger cannot have a server called again and again.
+my $victim = stranger(name => 'victim', host => '127.0.0.44',
+    answer => sub { $_[0]{nonce} = 'A' x 22 });
+my %got;
+$got{ $victim->register->{status} }++ for 1 .. 40;
+ok $got{403} >= 30 && $got{429}, 'beyond 30 call-backs at once: 429';
+like $victim->register->{headers}{'retry-after'}, qr/^[1-9]$/, 'for a while';
+is $n->register(seq => 30)->{status}, 200, 'others may register still';
+
 $t->done;

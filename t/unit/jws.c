@@ -39,6 +39,7 @@ test_round_trip(void)
 {
     json_t *payload = json_pack("{s:s, s:i}", "iss", "x", "seq", 7);
     struct ol_error err;
+    char kid[OL_KEY_CHARS + 1];
     struct ol_jws jws;
     char *token;
     size_t len;
@@ -48,6 +49,12 @@ test_round_trip(void)
     is_int(ol_jws_open(token, len, OL_TYP_SYNC, &keys, &jws, &err), 0, "open");
     ok(json_equal(jws.payload, payload), "the same payload");
     ol_jws_clear(&jws);
+    is_int(ol_jws_kid(token, len, OL_TYP_SYNC, kid, &err), 0, "kid alone");
+    is_str(kid, ol_key_id(key), "is the signer's");
+    is_int(ol_jws_kid(token, len, OL_TYP_ASSIGN, kid, &err), -EBADMSG,
+           "not of another typ");
+    is_int(ol_jws_kid(token, 9, OL_TYP_SYNC, kid, &err), -EBADMSG,
+           "nor of a cut token");
     is_int(ol_jws_parse(token, len, OL_TYP_SYNC, &jws, &err), 0, "parse");
     ok(json_equal(jws.payload, payload), "the same without the key");
     is_str(jws.kid, ol_key_id(key), "kid");
