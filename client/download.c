@@ -254,7 +254,7 @@ run_swarm(struct download *d, const struct ol_manifest *manifest,
 static void
 settle_output(struct download *d)
 {
-    while (output_is_busy(d->output) && !d->session.interrupted)
+    while (output_is_busy(d->output))
         uv_run(&d->session.loop, UV_RUN_ONCE);
 }
 
@@ -276,12 +276,13 @@ fetch_content(struct download *d, const struct ol_manifest *manifest,
     free(table);
     if (outcome == OUTCOME_OK)
         return check_whole(d, manifest);
-    settle_output(d);
     if (outcome != OUTCOME_CHANGED)
         return outcome;
     memcpy(d->gone, report->root, sizeof(d->gone));
-    if (output_is_untouched(d->output))
+    if (output_is_untouched(d->output)) {
+        settle_output(d);
         return OUTCOME_CHANGED;
+    }
     ol_error_set(d->err, EIO,
                  "%s: the file changed while it was streamed; nothing of the "
                  "new version was mixed in",
@@ -366,35 +367,47 @@ run(struct download *d)
     return outcome;
 }
 
+static enum outcome
+open_and_run(struct download *d)
+{
+    enum outcome outcome = set_url(d, d->options->url);
+
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (output_open(&d->session.loop, d->options->output, on_output, d,
+                    &d->output, d->err) != 0)
+        return OUTCOME_WRITE;
+    outcome = run(d);
+    if (outcome == OUTCOME_OK)
+        d->err->text[0] = '\0';
+    return outcome;
+}
+
 enum outcome
 download(const struct download_options *options, struct report *report)
 {
-    struct download d = {.options = options, .report = report};
+    struct download *d = calloc(1, sizeof(*d));
     enum outcome outcome;
 
-    d.err = &report->error;
-    if (session_open(&d.session) != 0) {
-        ol_error_set(d.err, ENOMEM, "no memory");
+    if (d == NULL || session_open(&d->session) != 0) {
+        free(d);
+        ol_error_set(&report->error, ENOMEM, "no memory");
         return OUTCOME_MEMORY;
     }
-    progress_init(&d.progress, options->quiet, uv_now(&d.session.loop));
-    outcome = set_url(&d, options->url);
-    if (outcome == OUTCOME_OK &&
-        output_open(&d.session.loop, options->output, on_output, &d, &d.output,
-                    d.err) != 0)
-        outcome = OUTCOME_WRITE;
-    if (outcome == OUTCOME_OK)
-        outcome = run(&d);
-    progress_end(&d.progress);
-    if (outcome == OUTCOME_OK)
-        d.err->text[0] = '\0';
-    if (d.output != NULL && output_is_busy(d.output) && d.session.interrupted)
-        return outcome; /* a write may block for ever: leave it to exit() */
-    if (d.output != NULL)
-        settle_output(&d);
-    output_close(d.output);
-    site_clear(&d.site);
-    free(d.url);
-    session_close(&d.session);
+    d->options = options;
+    d->report = report;
+    d->err = &report->error;
+    progress_init(&d->progress, options->quiet, uv_now(&d->session.loop));
+    outcome = open_and_run(d);
+    progress_end(&d->progress);
+    if (d->output != NULL) {
+        output_stop(d->output);
+        settle_output(d);
+    }
+    output_close(d->output);
+    site_clear(&d->site);
+    free(d->url);
+    session_close(&d->session);
+    free(d);
     return outcome;
 }

@@ -13,6 +13,8 @@
 #include <libgen.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,8 @@
 #define JOB_BYTES (4u << 20) /* of a file, hashed in one go */
 #define READ_BYTES (128u << 10)
 #define STREAM_FULL (4u << 20) /* waiting to go out: more only later */
-#define NOTE_MAX 9000          /* URL, ETag */
+#define STOP_POLL_MS 100
+#define NOTE_MAX 9000 /* URL, ETag */
 
 struct job { /* what the thread behind is at; the loop keeps off */
     uint64_t pos;
@@ -54,6 +57,7 @@ struct output {
 
     uv_work_t work;
     bool working;
+    atomic_bool stopped;
     struct job job;
     uint64_t followed; /* bytes that the thread behind has dealt with */
     EVP_MD_CTX *sha;
@@ -63,18 +67,24 @@ struct output {
 
 /* The thread behind */
 
+/* Never sleeps in write(2), where a stopped reader would hold it for ever. */
 static int
-write_all(int fd, const uint8_t *data, size_t len)
+write_pipe(const struct output *out, const uint8_t *data, size_t len)
 {
     while (len > 0) {
-        ssize_t n = write(fd, data, len);
+        struct pollfd ready = {.fd = out->fd, .events = POLLOUT};
+        ssize_t n = poll(&ready, 1, STOP_POLL_MS);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
+        if (atomic_load(&out->stopped))
+            return -EINTR;
+        if (n > 0)
+            n = write(out->fd, data, len < PIPE_BUF ? len : PIPE_BUF);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
             return -errno;
-        data += n;
-        len -= (size_t)n;
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
     }
     return 0;
 }
@@ -126,7 +136,7 @@ job_run(uv_work_t *work)
         job->error = hash_file(out, job->pos, job->len);
         return;
     }
-    job->error = write_all(out->fd, job->data, job->len);
+    job->error = write_pipe(out, job->data, job->len);
     if (job->error == 0 && EVP_DigestUpdate(out->sha, job->data, job->len) != 1)
         job->error = -ENOMEM;
 }
@@ -524,6 +534,12 @@ bool
 output_is_busy(const struct output *out)
 {
     return out->working;
+}
+
+void
+output_stop(struct output *out)
+{
+    atomic_store(&out->stopped, true);
 }
 
 bool

@@ -65,6 +65,8 @@ bool output_is_full(const struct output *out);
 int output_error(const struct output *out);
 /* The thread behind is at work. */
 bool output_is_busy(const struct output *out);
+/* A thread that waits for the reader of a pipe gives up, soon. */
+void output_stop(struct output *out);
 /* Nothing has left through the pipe: one may still start over. */
 bool output_is_untouched(const struct output *out);
 bool output_is_pipe(const struct output *out);

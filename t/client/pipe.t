@@ -20,8 +20,9 @@ like $r->{err}, qr/wrong bytes in piece/, 'one peer lied';
 
 # A reader that stops after the first bytes: memory stays bounded.
 my $program = $t->build . '/offload';
-my $pid = open my $pipe, '-|', $program, 'get', '-q', '-o', '-', $site->url
-    or die;
+my @piped = ('sh', '-c', 'exec "$@" 2>/dev/null', 'sh', $program, 'get', '-q',
+    '-o', '-', $site->url);
+my $pid = open my $pipe, '-|', @piped or die;
 read $pipe, my $got, 4096;
 my $peak = 0;
 $t->wait_for(sub {
@@ -38,8 +39,18 @@ close $pipe;
 is $? >> 8, 0, 'a slow reader gets all';
 ok $got eq $bytes, 'in order';
 
+# One that stops for good, and a user who loses patience.
+$pid = open $pipe, '-|', @piped or die;
+read $pipe, $got, 4096;
+$t->wait_for(sub { memory($pid) > 60_000 }, 'the buffer to be full');
+kill INT => $pid;
+$t->wait_for(sub { !memory($pid) }, 'it to end at once', 3);
+1 while read $pipe, $got, 1 << 20;
+close $pipe;
+is $? >> 8, 130, 'an interrupt ends it though the reader has stopped';
+
 # A reader that goes away.
-$pid = open $pipe, '-|', $program, 'get', '-q', '-o', '-', $site->url or die;
+$pid = open $pipe, '-|', @piped or die;
 read $pipe, $got, 4096;
 close $pipe;
 is $? >> 8, 23, 'a reader that goes away: status 23';
