@@ -15,7 +15,7 @@
 #define HOLDERS_DEFAULT 3
 
 const char options_help[] =
-    "Usage: offload-coordinator --key FILE [OPTION]...\n"
+    "Usage: offload-coordinator [OPTION]...\n"
     "Tells origins which nodes hold their files, and nodes which files to "
     "hold.\n"
     "\n"
@@ -23,6 +23,7 @@ const char options_help[] =
     "  --redis URL         unix:/path or redis://[:password@]host[:port][/db]\n"
     "                      (redis://127.0.0.1:6379)\n"
     "  --key FILE          this coordinator's key; made if it is not there\n"
+    "                      (coordinator.pem)\n"
     "  --allow-net CIDR    sites and nodes may be there though it is not a\n"
     "                      public network; repeatable\n"
     "  --holders N         how many nodes hold each file (3, at most 16)\n"
@@ -103,6 +104,7 @@ options_parse(int argc, char **argv, struct options *ret, struct ol_error *err)
     struct options o = {.what = OPTIONS_RUN,
                         .listen = "127.0.0.1:8090",
                         .redis = "redis://127.0.0.1:6379",
+                        .key = "coordinator.pem",
                         .holders = HOLDERS_DEFAULT,
                         .level = LOG_INFO_};
     int c, at;
@@ -121,10 +123,6 @@ options_parse(int argc, char **argv, struct options *ret, struct ol_error *err)
     if (optind < argc)
         return ol_error_set(err, EINVAL, "unexpected argument \"%s\"",
                             argv[optind]);
-    if (o.what == OPTIONS_RUN && o.key == NULL)
-        return ol_error_set(err, EINVAL,
-                            "--key FILE is missing (it is made if it is not "
-                            "there)");
     *ret = o;
     return 0;
 }

@@ -42,6 +42,7 @@ sub new {
     $t->serve(sub {
         my ($socket, $request) = @_;
         local $SIG{CHLD} = 'DEFAULT';    # openssl signs
+        $t->{counts} = { sign => 1000 * $$, run => 1000 * $$ };
         my ($nonce, $aud) =
             $request->{target} =~ /^\S+\?nonce=([\w-]{22})&aud=([\w-]{43})$/;
         my $now = time;
