@@ -1,6 +1,6 @@
 /*
  * The HTTP server of the daemons: libmicrohttpd by external epoll on a libuv
- * loop.  The only file that includes microhttpd.h.
+ * loop.  Only its parts include microhttpd.h.
  *
  * A request reaches the handler once it is whole (head and bounded body), in
  * the loop's thread.  The handler answers at once, or keeps the pointer and
