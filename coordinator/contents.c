@@ -204,6 +204,8 @@ on_renewal(uv_timer_t *timer)
         if (c->offered != 0) {
             c->idle = false;
             work_add(contents, c, WORK_META);
+            if (c->placed_count < contents->app->holders)
+                work_add(contents, c, WORK_PLACE); /* a node may have room */
         } else if (c->idle) {
             content_release(contents, c);
         } else {
