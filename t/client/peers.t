@@ -8,7 +8,8 @@ use Offload::Test::Site;
 my $t = Offload::Test->new;
 my $bytes = $t->bytes(20_000_000, 1);
 my $site = Offload::Test::Site->new($t, bytes => $bytes);
-my @peers = map { $site->peer } 1 .. 3;
+# Not so fast that one could give everything before the next has answered.
+my @peers = map { $site->peer(rate => '8m') } 1 .. 3;
 $site->publish(peers => \@peers);
 
 my $out = $t->path('out.bin');

@@ -9,7 +9,9 @@ use Digest::SHA qw(sha256_hex);
 my $t = Offload::Test->new;
 $t->write('html/small.bin', $t->bytes(2_000_000, 1));
 $t->write('html/large.bin', $t->bytes(20_000_000, 2));
-my $s = Offload::Test::System->new($t, nodes => 3);
+# Not so fast that one could give everything before the next has answered.
+my $s = Offload::Test::System->new($t, nodes => 3,
+    node_args => [ map { [ '--rate', '16M' ] } 1 .. 3 ]);
 
 for my $name (qw(small.bin large.bin)) {
     my $root = $s->offloaded("/$name");
