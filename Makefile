@@ -93,6 +93,7 @@ $(B)/flags $(B)/sources: always
 	    printf '%s\n' '$(subst ','\'',$(TEXT))' > $@
 
 unit-tests: $(UNIT_TESTS)
+	@:
 
 unit: unit-tests ## build and run the C unit tests only
 	mk/test.pl $(UNIT_TESTS)
