@@ -29,14 +29,17 @@ static void ngx_http_offload_sync_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_sync_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_offload_sync_handle(ngx_http_request_t *r);
+static ngx_int_t ngx_http_offload_sync_too_large(ngx_http_request_t *r);
+static void ngx_http_offload_sync_addr(ngx_http_request_t *r, u_char *addr);
+static ngx_int_t ngx_http_offload_sync_open(ngx_http_request_t *r,
+    ngx_str_t *body, u_char *addr, struct ol_jws *jws,
+    ngx_http_offload_sync_t *sync, ngx_int_t *refused);
+static ngx_uint_t ngx_http_offload_sync_signer(ngx_http_request_t *r,
+    u_char *addr, struct ol_jws *jws, struct ol_error *err);
+static struct ol_key *ngx_http_offload_sync_key(ngx_http_request_t *r,
+    const char *kid);
 static ngx_uint_t ngx_http_offload_sync_stranger(ngx_http_request_t *r,
     u_char *addr);
-static ngx_int_t ngx_http_offload_sync_open(ngx_http_request_t *r,
-    ngx_str_t *body, struct ol_jws *jws, ngx_http_offload_sync_t *sync,
-    ngx_int_t *refused);
-static ngx_uint_t ngx_http_offload_sync_signer(
-    ngx_http_offload_srv_conf_t *oscf, struct ol_jws *jws,
-    struct ol_error *err);
 static ngx_int_t ngx_http_offload_sync_refuse(ngx_http_request_t *r,
     ngx_uint_t status, char *text, uint64_t *seq);
 static ngx_int_t ngx_http_offload_sync_hold(ngx_http_request_t *r,
@@ -54,10 +57,7 @@ ngx_http_offload_sync(ngx_http_request_t *r)
     ngx_int_t  rc;
 
     if (r->headers_in.content_length_n > NGX_HTTP_OFFLOAD_BODY) {
-        return ngx_http_offload_sync_refuse(r,
-                                          NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                          "sync: the body is larger than 64 "
-                                          "KiB", NULL);
+        return ngx_http_offload_sync_too_large(r);
     }
 
     r->request_body_in_single_buf = 1;
@@ -79,13 +79,15 @@ ngx_http_offload_sync_read(ngx_http_request_t *r)
 
     rc = ngx_http_offload_sync_handle(r);
 
-    if (rc != NGX_AGAIN) {
+    /* not so NGX_AGAIN: an answer that could be sent in part only */
+
+    if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
 }
 
 
-/* NGX_AGAIN: the answer is held */
+/* NGX_DONE: the answer is held */
 
 static ngx_int_t
 ngx_http_offload_sync_handle(ngx_http_request_t *r)
@@ -106,20 +108,15 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (body.len == 0 || body.len > NGX_HTTP_OFFLOAD_BODY) {
-        return ngx_http_offload_sync_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                            "sync: the body is empty or "
-                                            "larger than 64 KiB", NULL);
+    if (body.len > NGX_HTTP_OFFLOAD_BODY) {
+        return ngx_http_offload_sync_too_large(r);
     }
 
-    if (ngx_http_offload_sync_stranger(r, addr)) {
-        return ngx_http_offload_sync_refuse(r, NGX_HTTP_TOO_MANY_REQUESTS,
-                                            "sync: too many from addresses "
-                                            "that no coordinator is known "
-                                            "at, try again in a second", NULL);
-    }
+    ngx_http_offload_sync_addr(r, addr);
 
-    if (ngx_http_offload_sync_open(r, &body, &jws, &sync, &rc) != NGX_OK) {
+    if (ngx_http_offload_sync_open(r, &body, addr, &jws, &sync, &rc)
+        != NGX_OK)
+    {
         return rc;
     }
 
@@ -212,37 +209,25 @@ ngx_http_offload_sync_body(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 
-/* checks cost something: strangers share a few of them */
-
-static ngx_uint_t
-ngx_http_offload_sync_stranger(ngx_http_request_t *r, u_char *addr)
+static ngx_int_t
+ngx_http_offload_sync_too_large(ngx_http_request_t *r)
 {
-    struct ol_addr                 from;
-    ngx_http_offload_srv_conf_t   *oscf;
-    ngx_http_offload_main_conf_t  *omcf;
+    return ngx_http_offload_sync_refuse(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                        "sync: the body is larger than 64 KiB",
+                                        NULL);
+}
 
-    static time_t      second;
-    static ngx_uint_t  strangers;
 
-    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+static void
+ngx_http_offload_sync_addr(ngx_http_request_t *r, u_char *addr)
+{
+    struct ol_addr  from;
 
     ngx_memzero(addr, 16);
 
     if (ol_addr_from_sockaddr(r->connection->sockaddr, &from) == 0) {
         ngx_memcpy(addr, from.bytes, 16);
     }
-
-    if (ngx_http_offload_sync_known(omcf->zone, oscf, addr)) {
-        return 0;
-    }
-
-    if (second != ngx_time()) {
-        second = ngx_time();
-        strangers = 0;
-    }
-
-    return strangers++ >= NGX_HTTP_OFFLOAD_STRANGERS;
 }
 
 
@@ -250,11 +235,18 @@ ngx_http_offload_sync_stranger(ngx_http_request_t *r, u_char *addr)
 
 static ngx_int_t
 ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
-    struct ol_jws *jws, ngx_http_offload_sync_t *sync, ngx_int_t *refused)
+    u_char *addr, struct ol_jws *jws, ngx_http_offload_sync_t *sync,
+    ngx_int_t *refused)
 {
     ngx_uint_t                    status;
     struct ol_error               err;
     ngx_http_offload_srv_conf_t  *oscf;
+
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
+    /* whoever runs out of memory says nothing */
+
+    (void) ol_error_set(&err, ENOMEM, "sync: not read, for want of memory");
 
     if (ol_jws_parse((char *) body->data, body->len, OL_TYP_SYNC, jws, &err)
         != 0)
@@ -264,9 +256,7 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
         return NGX_ERROR;
     }
 
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-
-    status = ngx_http_offload_sync_signer(oscf, jws, &err);
+    status = ngx_http_offload_sync_signer(r, addr, jws, &err);
 
     if (status == 0
         && (ol_claims_check_string(jws->payload, "iss", jws->kid, &err) != 0
@@ -294,31 +284,26 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
 /* 0, or the status to refuse with: who says it, and does he say it now? */
 
 static ngx_uint_t
-ngx_http_offload_sync_signer(ngx_http_offload_srv_conf_t *oscf,
+ngx_http_offload_sync_signer(ngx_http_request_t *r, u_char *addr,
     struct ol_jws *jws, struct ol_error *err)
 {
-    int                          rc;
-    ngx_uint_t                   i, n;
-    struct ol_key               *key;
-    ngx_http_offload_tracker_t  *tracker;
+    int             rc;
+    struct ol_key  *key;
 
-    key = NULL;
-    n = oscf->coordinators ? oscf->coordinators->nelts : 0;
-
-    for (i = 0; i < n; i++) {
-        tracker = oscf->coordinators->elts;
-
-        if (ngx_strcmp(ol_key_id(tracker[i].key), jws->kid) == 0) {
-            key = tracker[i].key;
-            break;
-        }
-    }
+    key = ngx_http_offload_sync_key(r, jws->kid);
 
     if (key == NULL) {
         (void) ol_error_set(err, ENOKEY,
                             "kid: no offload_coordinator here has the key %s",
                             jws->kid);
         return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    if (ngx_http_offload_sync_stranger(r, addr)) {
+        (void) ol_error_set(err, EBUSY,
+                            "sync: too many from addresses that no "
+                            "coordinator is known at, try again in a second");
+        return NGX_HTTP_TOO_MANY_REQUESTS;
     }
 
     if (ol_jws_verify(jws, key, err) != 0) {
@@ -332,6 +317,58 @@ ngx_http_offload_sync_signer(ngx_http_offload_srv_conf_t *oscf,
     }
 
     return 0;
+}
+
+
+static struct ol_key *
+ngx_http_offload_sync_key(ngx_http_request_t *r, const char *kid)
+{
+    ngx_uint_t                    i;
+    ngx_http_offload_tracker_t   *tracker;
+    ngx_http_offload_srv_conf_t  *oscf;
+
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
+    if (oscf->coordinators == NULL) {
+        return NULL;
+    }
+
+    tracker = oscf->coordinators->elts;
+
+    for (i = 0; i < oscf->coordinators->nelts; i++) {
+        if (ngx_strcmp(ol_key_id(tracker[i].key), kid) == 0) {
+            return tracker[i].key;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* checking a signature costs something: strangers share a few of them */
+
+static ngx_uint_t
+ngx_http_offload_sync_stranger(ngx_http_request_t *r, u_char *addr)
+{
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    static time_t      second;
+    static ngx_uint_t  strangers;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
+    if (ngx_http_offload_sync_known(omcf->zone, oscf, addr)) {
+        return 0;
+    }
+
+    if (second != ngx_time()) {
+        second = ngx_time();
+        strangers = 0;
+    }
+
+    return strangers++ >= NGX_HTTP_OFFLOAD_STRANGERS;
 }
 
 
@@ -419,7 +456,7 @@ ngx_http_offload_sync_hold(ngx_http_request_t *r, const char *kid,
 
     ngx_add_timer(&ctx->timer, NGX_HTTP_OFFLOAD_SYNC_TICK);
 
-    return NGX_AGAIN;
+    return NGX_DONE;
 }
 
 

@@ -37,6 +37,13 @@ sub peers {
         @{ $t->claims($r->{content})->{peers} };
 }
 
+# Junk does not use up what is there for a coordinator at a new address.
+my $stranger = $t->key('stranger');
+my %junk;
+$junk{ $c->post($_)->{status} }++ for ('junk', $t->sign($stranger,
+    'offload-sync+jwt', {})) x 15;
+is_deeply \%junk, { 400 => 15, 401 => 15 }, 'junk, before it is known';
+
 # The first word is a question for the whole.
 my $r = $c->send(nodes => [ $c->node(1) ], contents => { $root => [ [ 1, 1 ] ] });
 is "$r->{status} $c->{claims}{need}", '200 full', 'no epoch: full, please';
@@ -73,7 +80,6 @@ is peers(), '2', 'a root that is unknown does no harm';
 
 # Refused: how it is changed, the status, and a word of the reason.
 my $last = $c->{seq};
-my $stranger = $t->key('stranger');
 my $now = time;
 my @refused = (
     [ { seq => $last }, 409, 'seq' ],
@@ -147,6 +153,6 @@ like $got, qr/^HTTP\/1.1 200 /, 'chunked';
 $got = $t->raw('127.0.0.1', $nginx->port, "POST /.well-known/offload/sync "
     . "HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked"
     . "\r\n\r\n14000\r\n" . 'x' x 0x14000 . "\r\n0\r\n\r\n");
-like $got, qr/^HTTP\/1.1 4\d\d /, 'chunked and too long';
+like $got, qr/^HTTP\/1.1 413 /, 'chunked and too long';
 
 $t->done;
