@@ -104,6 +104,8 @@ rate_take(struct rate *rate, size_t max, struct rate_waiter *waiter)
     if (rate->bps != 0) {
         refill(rate);
         if (rate->tokens == 0) {
+            if (waiter->waiting) /* woken for another reason: keeps its turn */
+                return 0;
             waiter->waiting = true;
             TAILQ_INSERT_TAIL(&rate->waiters, waiter, link);
             if (!uv_is_active((uv_handle_t *)&rate->timer))
@@ -115,6 +117,7 @@ rate_take(struct rate *rate, size_t max, struct rate_waiter *waiter)
         if (max > rate->tokens)
             max = (size_t)rate->tokens;
         rate->tokens -= max;
+        rate_cancel(rate, waiter);
     }
     rate->total += max;
     return max;

@@ -28,7 +28,10 @@ int rate_create(uv_loop_t *loop, uint64_t bps, struct rate **ret);
 void rate_free(struct rate *rate); /* then run the loop once */
 bool rate_limited(const struct rate *rate);
 
-/* Up to max bytes to send now; 0: the waiter is woken when there are more. */
+/*
+ * Up to max bytes to send now; 0: the waiter is woken when there are more.
+ * Who waits already may ask again.
+ */
 size_t rate_take(struct rate *rate, size_t max, struct rate_waiter *waiter);
 void rate_cancel(struct rate *rate, struct rate_waiter *waiter);
 /* Bytes that go out without asking. */
