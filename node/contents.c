@@ -204,14 +204,17 @@ static void
 done_remove(struct job *base)
 {
     struct content_job *job = JOB_OF(base, struct content_job, job);
+    struct contents *c = job->contents;
 
     if (job->error != 0)
         log_error("%s: cannot be removed from the storage: %s",
                   job->content->hex, strerror(-job->error));
-    job->contents->leaving--;
+    c->leaving--;
     LIST_REMOVE(job->content, hash_link);
     content_free(job->content);
     free(job);
+    if (c->flushed != NULL)
+        pieces_sync(c);
 }
 
 static void

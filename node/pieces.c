@@ -97,8 +97,8 @@ pieces_sync(struct contents *c)
         c->syncs++;
         job_start(c->options.jobs, &job->job, run_sync, done_sync);
     }
-    if (c->flushed != NULL && c->syncs == 0 && TAILQ_EMPTY(&c->unsynced) &&
-        TAILQ_EMPTY(&c->replaces)) {
+    if (c->flushed != NULL && c->syncs == 0 && c->leaving == 0 &&
+        TAILQ_EMPTY(&c->unsynced) && TAILQ_EMPTY(&c->replaces)) {
         void (*flushed)(void *arg, bool ok) = c->flushed;
 
         c->flushed = NULL;
