@@ -85,6 +85,7 @@ typedef struct {
     char                        root[OL_ROOT_HEX + 1];
     unsigned                    rooted:1;    /* root is known */
     unsigned                    manifest:1;  /* the answer is a manifest */
+    unsigned                    unjudged:1;  /* the file, before this answer */
 } ngx_http_offload_ctx_t;
 
 

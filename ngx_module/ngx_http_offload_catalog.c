@@ -197,6 +197,58 @@ ngx_http_offload_file_changed(ngx_http_offload_sh_t *sh,
 }
 
 
+/*
+ * A direct answer was for anyone.  0: it is not to be offered yet, since one
+ * was private a short while ago
+ */
+
+ngx_uint_t
+ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file)
+{
+    if (file->revoked > ngx_time()) {
+        return 0;
+    }
+
+    if (file->revoked) {
+        file->revoked = 0;
+
+        if (file->change.key) {
+            ngx_http_offload_file_changed(ngx_http_offload_peek(zone), file);
+        }
+    }
+
+    /* a worker that is about to leave knows the configuration before */
+
+    if (file->generation < zone->generation) {
+        file->generation = zone->generation;
+    }
+
+    return ngx_http_offload_file_public(zone, file);
+}
+
+
+/*
+ * Was the last direct answer, under this configuration, for anyone?  Then so
+ * is the content, though it may have been private at another place
+ */
+
+ngx_uint_t
+ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file)
+{
+    if (file->revoked || file->generation < zone->generation) {
+        return 0;
+    }
+
+    if (file->content && file->content->revoked <= ngx_time()) {
+        file->content->revoked = 0;
+    }
+
+    return 1;
+}
+
+
 /* takes it out of its bucket and queues, drops what hangs on it */
 
 static void

@@ -296,7 +296,7 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
     sh = ngx_http_offload_lock(omcf->zone);
 
     content = ngx_http_offload_content_find(sh, oscf->id, root);
-    found = content && content->uses && content->revoked <= ngx_time();
+    found = content && content->uses && content->revoked == 0;
 
     if (found && content->table) {
         table_len = content->table_len;

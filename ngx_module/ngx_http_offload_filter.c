@@ -272,15 +272,7 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         file = ngx_http_offload_file_create(omcf->zone, &ctx->name, &version);
     }
 
-    if (file && file->revoked && file->revoked <= ngx_time()) {
-        file->revoked = 0;
-
-        if (file->state == NGX_HTTP_OFFLOAD_READY) {
-            ngx_http_offload_file_changed(sh, file);
-        }
-    }
-
-    if (file == NULL || file->revoked) {
+    if (file == NULL || !ngx_http_offload_file_judged(omcf->zone, file)) {
         ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
 
     } else {
@@ -288,6 +280,12 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
         if (ctx->outcome != NGX_HTTP_OFFLOAD_NOPEERS) {
             ngx_http_offload_found(ctx, file);
+        }
+
+        /* there was no manifest just because nobody had looked */
+
+        if (ctx->unjudged && ctx->outcome == NGX_HTTP_OFFLOAD_DIRECT) {
+            ctx->outcome = NGX_HTTP_OFFLOAD_INDEXING;
         }
     }
 

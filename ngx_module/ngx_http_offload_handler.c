@@ -240,10 +240,14 @@ ngx_http_offload_offered(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     file = ngx_http_offload_file_find(ngx_http_offload_peek(zone),
                                       &ctx->name);
 
-    if (file == NULL || file->revoked > ngx_time()
-        || file->ident.size < olcf->min_length
+    if (file == NULL || file->ident.size < olcf->min_length
         || !ngx_http_offload_type(&olcf->types, file))
     {
+        return NULL;
+    }
+
+    if (!ngx_http_offload_file_public(zone, file)) {
+        ctx->unjudged = 1;
         return NULL;
     }
 

@@ -181,7 +181,9 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     file = ngx_http_offload_file_find(sh, &ctx->name);
 
-    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY) {
+    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY
+        || !ngx_http_offload_file_public(omcf->zone, file))
+    {
         goto done;
     }
 
@@ -397,7 +399,8 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     file = ngx_http_offload_file_find(sh, &ctx->name);
 
     if (file == NULL || file->serial != offer->serial
-        || file->state != NGX_HTTP_OFFLOAD_READY || file->revoked
+        || file->state != NGX_HTTP_OFFLOAD_READY
+        || !ngx_http_offload_file_public(omcf->zone, file)
         || file->content->version != offer->version)
     {
         goto done;

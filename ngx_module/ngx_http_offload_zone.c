@@ -32,6 +32,7 @@ ngx_http_offload_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (ozone) {
         zone->shpool = ozone->shpool;
+        zone->generation = ozone->generation + 1;
         return NGX_OK;
     }
 

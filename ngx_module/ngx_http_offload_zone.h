@@ -117,7 +117,10 @@ struct ngx_http_offload_file_s {
     ngx_http_offload_ident_t    ident;       /* whole once READY */
     uint64_t                    demand;      /* only grows */
     time_t                      checked;     /* identity, last */
-    time_t                      revoked;     /* until then; 0: never was */
+    ngx_uint_t                  generation;  /* of the configuration that */
+                                             /* it was last judged under */
+    time_t                      revoked;     /* for so long at least; 0: is */
+                                             /* not */
     time_t                      retry;       /* FAILED, and jobs too young */
     time_t                      lease;       /* HASHING: when it runs out */
     time_t                      left;        /* when it went, if gone */
@@ -157,7 +160,7 @@ struct ngx_http_offload_content_s {
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
     u_char                      root[OL_HASH_BYTES];
     u_char                      sha256[OL_HASH_BYTES];
-    time_t                      revoked;     /* until then, with a file */
+    time_t                      revoked;     /* likewise, with a file */
     unsigned                    lost:1;      /* its table, on the disk */
     unsigned                    pinned:1;
 };
@@ -241,6 +244,7 @@ typedef struct {
 typedef struct {
     ngx_slab_pool_t            *shpool;
     ngx_log_t                  *log;
+    ngx_uint_t                  generation;  /* of the configuration */
 } ngx_http_offload_zone_t;
 
 
@@ -274,6 +278,10 @@ ngx_uint_t ngx_http_offload_file_is(ngx_http_offload_file_t *file,
 void ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_file_changed(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file);
+ngx_uint_t ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
+ngx_uint_t ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_file_gone(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);

@@ -39,6 +39,7 @@ my $manifest = $c->get('/1.bin', %want)->{content};
 my $epoch = $c->{epoch};
 
 $nginx->reload;
+$c->get('/1.bin');
 is $c->get('/1.bin', %want)->{content}, $manifest, 'a reload keeps all';
 $c->send;
 is $c->claims->{need}, undef, 'the coordinator notices nothing';
