@@ -516,6 +516,30 @@ ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
 }
 
 
+/* for want of room: those who said who has it have to say so again */
+
+void
+ngx_http_offload_content_evict(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content)
+{
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_list_t         *list;
+    ngx_http_offload_coordinator_t  *c;
+
+    sh = ngx_http_offload_peek(zone);
+
+    for (list = content->candidates; list; list = list->next) {
+        c = &sh->coordinators[list->coordinator];
+
+        if (list->generation >= c->valid) {
+            c->lost = 1;
+        }
+    }
+
+    ngx_http_offload_content_free(zone, content);
+}
+
+
 void
 ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content)

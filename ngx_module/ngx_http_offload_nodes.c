@@ -85,6 +85,8 @@ ngx_http_offload_coordinator_get(ngx_http_offload_zone_t *zone, u_char *kid,
     }
 
     found->used = 1;
+    found->lost = 0;
+    found->asked = 0;
     found->seq = 0;
     found->applied = 0;
     found->part = 0;

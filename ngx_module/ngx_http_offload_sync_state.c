@@ -16,7 +16,7 @@ static ngx_uint_t ngx_http_offload_sync_begin(ngx_http_offload_sh_t *sh,
     ngx_http_offload_coordinator_t *c, ngx_http_offload_sync_t *sync);
 static ngx_int_t ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone,
     ngx_uint_t index, ngx_http_offload_sync_t *sync, ngx_uint_t *done);
-static void ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone,
+static ngx_int_t ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone,
     ngx_uint_t index, ngx_http_offload_sync_content_t *content);
 static ngx_uint_t ngx_http_offload_sync_same(ngx_http_offload_sh_t *sh,
     ngx_uint_t index, ngx_http_offload_sync_t *sync);
@@ -97,6 +97,7 @@ ngx_http_offload_sync_begin(ngx_http_offload_sh_t *sh,
         c->generation++;
         c->part = 0;
         c->parts = sync->parts;
+        c->lost = 0;
 
         return 1;
     }
@@ -106,6 +107,12 @@ ngx_http_offload_sync_begin(ngx_http_offload_sh_t *sh,
     }
 
     if (sync->part == 0) {
+
+        if (c->lost && c->asked + NGX_HTTP_OFFLOAD_LOST <= ngx_time()) {
+            c->asked = ngx_time();
+            return 0;
+        }
+
         return c->parts == 0;
     }
 
@@ -135,13 +142,19 @@ ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
         return NGX_DECLINED;
     }
 
+    c = &sh->coordinators[index];
     total = sync->nnodes + sync->ngone + sync->ncontents;
 
     for (n = 0; n < NGX_HTTP_OFFLOAD_SYNC_BATCH && *done < total; n++) {
         i = (*done)++;
 
         if (i < sync->nnodes) {
-            (void) ngx_http_offload_node_set(zone, index, &sync->nodes[i]);
+            if (ngx_http_offload_node_set(zone, index, &sync->nodes[i])
+                != NGX_OK)
+            {
+                c->lost = 1;
+            }
+
             continue;
         }
 
@@ -159,13 +172,16 @@ ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
 
         i -= sync->ngone;
 
-        ngx_http_offload_sync_content(zone, index, &sync->contents[i]);
+        if (ngx_http_offload_sync_content(zone, index, &sync->contents[i])
+            != NGX_OK)
+        {
+            c->lost = 1;
+        }
     }
 
     rc = NGX_AGAIN;
 
     if (n < NGX_HTTP_OFFLOAD_SYNC_BATCH) {
-        c = &sh->coordinators[index];
 
         /* all of it is in: now it counts */
 
@@ -195,7 +211,9 @@ ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
 }
 
 
-static void
+/* NGX_ERROR: no room for it */
+
+static ngx_int_t
 ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone, ngx_uint_t index,
     ngx_http_offload_sync_content_t *item)
 {
@@ -212,10 +230,12 @@ ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone, ngx_uint_t index,
               ? ngx_http_offload_content_get(zone, site, item->root)
               : ngx_http_offload_content_find(sh, site, item->root);
 
-    if (content) {
-        (void) ngx_http_offload_candidates_set(zone, content, index,
-                                               item->list, item->count);
+    if (content == NULL) {
+        return item->count ? NGX_ERROR : NGX_OK;
     }
+
+    return ngx_http_offload_candidates_set(zone, content, index, item->list,
+                                           item->count);
 }
 
 

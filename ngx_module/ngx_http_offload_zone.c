@@ -255,7 +255,7 @@ ngx_http_offload_evict(ngx_http_offload_zone_t *zone)
         content = ngx_queue_data(q, ngx_http_offload_content_t, queue);
 
         if (!content->pinned) {
-            ngx_http_offload_content_free(zone, content);
+            ngx_http_offload_content_evict(zone, content);
             return NGX_OK;
         }
     }

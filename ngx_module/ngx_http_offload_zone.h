@@ -30,6 +30,8 @@
 #define NGX_HTTP_OFFLOAD_FRESH         60    /* seconds after a sync */
 #define NGX_HTTP_OFFLOAD_REVOKED       60    /* seconds after a private one */
 #define NGX_HTTP_OFFLOAD_GONE          600   /* seconds that "gone" is told */
+#define NGX_HTTP_OFFLOAD_LOST          60    /* seconds between two full */
+                                             /* states for what was lost */
 #define NGX_HTTP_OFFLOAD_ZONE_MIN      (256 * 1024)
 
 #define NGX_HTTP_OFFLOAD_HELD          1     /* flags of a candidate */
@@ -184,6 +186,7 @@ typedef struct {                             /* one site's, in one zone */
     u_char                      kid[OL_KEY_CHARS];
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
     unsigned                    used:1;
+    unsigned                    lost:1;      /* some of what it said */
 
     uint64_t                    seq;         /* last one seen */
     uint64_t                    applied;     /* last one applied */
@@ -192,6 +195,8 @@ typedef struct {                             /* one site's, in one zone */
     ngx_uint_t                  part;        /* of a full state; 0: none */
     ngx_uint_t                  parts;       /* is under way */
     time_t                      synced;      /* when last applied */
+    time_t                      asked;       /* for a full state, when last */
+                                             /* something was lost */
     u_char                      addr[16];    /* whence the last good one */
     ngx_queue_t                 nodes;       /* longest unconfirmed first */
 } ngx_http_offload_coordinator_t;
@@ -297,6 +302,8 @@ ngx_http_offload_content_t *ngx_http_offload_content_find(
     ngx_http_offload_sh_t *sh, u_char *site, u_char *root);
 ngx_http_offload_content_t *ngx_http_offload_content_get(
     ngx_http_offload_zone_t *zone, u_char *site, u_char *root);
+void ngx_http_offload_content_evict(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content);
 void ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content);
 ngx_int_t ngx_http_offload_candidates_set(ngx_http_offload_zone_t *zone,

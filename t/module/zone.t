@@ -84,10 +84,13 @@ for (1 .. 30) {
     my @nodes = map { $c->node($id++, zone => 'z' x 60) } 1 .. 60;
     $c->send(nodes => \@nodes, contents => { map { sprintf('%064x', $_->{n})
         => [ map { [ 1, $_->{n} ] } @nodes[0 .. 23] ] } @nodes });
-    die 'sync failed' if !$c->claims || $c->claims->{need};
+    die 'sync failed' if !$c->claims;
+    # Some of it was forgotten: the origin says so.
+    $c->start if $c->claims->{need};
 }
 $n = status();
 cmp_ok $n->{nodes}, '>', 50, "$n->{nodes} nodes of 1800, $n->{contents} contents";
+$c->start;
 $c->start(nodes => [ $c->node(1) ], contents => { $c->root('/3.bin') => [ [ 1, 1 ] ] });
 ok Offload::Test::Sync::is_manifest($c->get('/3.bin', %want)), 'it still works';
 my @full = $nginx->log =~ /the offload zone is full/g;

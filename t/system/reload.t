@@ -17,6 +17,8 @@ my $load = Offload::Test::Load->new($t, clients => 3, url => $s->url('/f.bin'),
 $load->more(50);
 for (1 .. RELOADS) {
     $s->origin->reload;
+    # The origin looks at the file once under each configuration.
+    $t->http(GET => $s->url('/f.bin'));
     is scalar($s->manifest_peers('/f.bin')), 1,
         'the manifest is at hand at once, with its node';
     $load->more(50);
