@@ -105,19 +105,54 @@ read_coordinators(struct assignment *a, struct ol_error *err)
     return 0;
 }
 
+/* An origin and a subject; who borrows them keeps the JSON. */
+static int
+read_source(const json_t *json, struct assignment_source *ret,
+            struct ol_error *err)
+{
+    int rc = ol_json_string(json, "iss", OL_ORIGIN_MAX, &ret->iss, err);
+
+    if (rc == 0)
+        rc = check_origin("iss", ret->iss, err);
+    if (rc == 0)
+        rc = ol_json_string(json, "sub", OL_SUB_MAX, &ret->sub, err);
+    return rc == 0 ? check_subject(ret->sub, err) : rc;
+}
+
+static int
+read_others(struct assignment *a, struct ol_error *err)
+{
+    json_t *list, *entry;
+    size_t i;
+    int rc = ol_json_array(a->json, "others", ASSIGNMENT_OTHERS, &list, err);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc != 0)
+        return rc;
+    json_array_foreach(list, i, entry)
+    {
+        if (!json_is_object(entry))
+            return ol_error_set(err, EBADMSG, "others: not an object");
+        rc = read_source(entry, &a->others[a->other_count], err);
+        if (rc != 0)
+            return rc;
+        a->other_count++;
+    }
+    return 0;
+}
+
 static int
 read_all(struct assignment *a, struct ol_error *err)
 {
-    int rc = ol_json_string(a->json, "iss", OL_ORIGIN_MAX, &a->iss, err);
+    struct assignment_source first;
+    int rc = read_source(a->json, &first, err);
 
-    if (rc == 0)
-        rc = check_origin("iss", a->iss, err);
-    if (rc == 0)
-        rc = ol_json_string(a->json, "sub", OL_SUB_MAX, &a->sub, err);
-    if (rc == 0)
-        rc = check_subject(a->sub, err);
-    if (rc == 0)
+    if (rc == 0) {
+        a->iss = first.iss;
+        a->sub = first.sub;
         rc = ol_json_hex(a->json, "root", a->root, sizeof(a->root), err);
+    }
     if (rc == 0)
         rc = ol_json_uint(a->json, "size", OL_CONTENT_MAX, &a->size, err);
     if (rc == 0 && a->size == 0)
@@ -131,9 +166,9 @@ read_all(struct assignment *a, struct ol_error *err)
     return rc == -ENOENT ? -EBADMSG : rc;
 }
 
-int
-assignment_from_json(json_t *entry, struct assignment **ret,
-                     struct ol_error *err)
+/* stored: its own words, not a coordinator's. */
+static int
+make(json_t *entry, bool stored, struct assignment **ret, struct ol_error *err)
 {
     struct assignment *a;
     int rc;
@@ -146,12 +181,21 @@ assignment_from_json(json_t *entry, struct assignment **ret,
     a->refs = 1;
     a->json = json_incref(entry);
     rc = read_all(a, err);
+    if (rc == 0 && stored)
+        rc = read_others(a, err);
     if (rc != 0) {
         assignment_unref(a);
         return rc;
     }
     *ret = a;
     return 0;
+}
+
+int
+assignment_from_json(json_t *entry, struct assignment **ret,
+                     struct ol_error *err)
+{
+    return make(entry, false, ret, err);
 }
 
 struct assignment *
@@ -183,6 +227,95 @@ assignment_equal(const struct assignment *a, const struct assignment *b)
     return true;
 }
 
+/* Sources */
+
+bool
+assignment_is_from(const struct assignment *a, const char *iss, const char *sub)
+{
+    return strcmp(a->iss, iss) == 0 && strcmp(a->sub, sub) == 0;
+}
+
+bool
+assignment_knows(const struct assignment *a, const char *iss, const char *sub)
+{
+    for (size_t i = 0; i < a->other_count; i++)
+        if (strcmp(a->others[i].iss, iss) == 0 &&
+            strcmp(a->others[i].sub, sub) == 0)
+            return true;
+    return assignment_is_from(a, iss, sub);
+}
+
+static int
+set_others(json_t *json, const struct assignment_source *list, size_t count)
+{
+    json_t *others = json_array();
+    int rc = others == NULL;
+
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = json_array_append_new(others,
+                                   json_pack("{s:s, s:s}", "iss", list[i].iss,
+                                             "sub", list[i].sub));
+    if (rc == 0)
+        rc = json_object_set(json, "others", others);
+    json_decref(others);
+    return rc == 0 ? 0 : -ENOMEM;
+}
+
+/* The same with these sources; the first one has the word. */
+static int
+with_sources(const struct assignment *a, const struct assignment_source *list,
+             size_t count, struct assignment **ret)
+{
+    json_t *json = json_copy(a->json);
+    int rc = json == NULL ? -ENOMEM : set_others(json, list + 1, count - 1);
+
+    if (rc == 0 &&
+        (json_object_set_new(json, "iss", json_string(list[0].iss)) != 0 ||
+         json_object_set_new(json, "sub", json_string(list[0].sub)) != 0))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = make(json, true, ret, NULL);
+    json_decref(json);
+    return rc;
+}
+
+int
+assignment_add(const struct assignment *a, const char *iss, const char *sub,
+               struct assignment **ret)
+{
+    struct assignment_source list[ASSIGNMENT_OTHERS + 2] = {{a->iss, a->sub}};
+
+    if (a->other_count == ASSIGNMENT_OTHERS)
+        return -ENOSPC;
+    memcpy(list + 1, a->others, a->other_count * sizeof(list[0]));
+    list[a->other_count + 1] = (struct assignment_source){iss, sub};
+    return with_sources(a, list, a->other_count + 2, ret);
+}
+
+int
+assignment_next(const struct assignment *a, bool keep, struct assignment **ret)
+{
+    struct assignment_source list[ASSIGNMENT_OTHERS + 1];
+
+    if (a->other_count == 0)
+        return -ENOENT;
+    memcpy(list, a->others, a->other_count * sizeof(list[0]));
+    list[a->other_count] = (struct assignment_source){a->iss, a->sub};
+    return with_sources(a, list, a->other_count + keep, ret);
+}
+
+int
+assignment_inherit(const struct assignment *a, const struct assignment *old,
+                   struct assignment **ret)
+{
+    struct assignment_source list[ASSIGNMENT_OTHERS + 1] = {{a->iss, a->sub}};
+
+    memcpy(list + 1, old->others, old->other_count * sizeof(list[0]));
+    return with_sources(a, list, old->other_count + 1, ret);
+}
+
+/* The stored form */
+
 char *
 assignment_dump(const struct assignment *a, const char *const *coordinators,
                 size_t count)
@@ -195,6 +328,8 @@ assignment_dump(const struct assignment *a, const char *const *coordinators,
         rc = json_array_append_new(list, json_string(coordinators[i]));
     if (rc == 0)
         rc = json_object_set(copy, "coordinators", list);
+    if (rc == 0)
+        rc = set_others(copy, a->others, a->other_count);
     if (rc == 0)
         text = json_dumps(copy, JSON_COMPACT);
     json_decref(list);
@@ -211,7 +346,7 @@ assignment_parse(const char *text, size_t len, struct assignment **ret,
 
     if (json == NULL)
         return -EBADMSG;
-    rc = assignment_from_json(json, ret, err);
+    rc = make(json, true, ret, err);
     json_decref(json);
     return rc;
 }

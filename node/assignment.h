@@ -1,8 +1,9 @@
 /*
  * One assignment of a coordinator: {iss, sub, root, size, salt, nodes}
  * (doc/protocol.md section 5), and the form in which the store keeps it: the
- * same, with the URLs of the coordinators that it came from.  Immutable once
- * made, shared by reference within the loop's thread.
+ * same, with the URLs of the coordinators that it came from, and the other
+ * sites whose manifest names the same content.  Immutable once made, shared by
+ * reference within the loop's thread.
  */
 #ifndef NODE_ASSIGNMENT_H
 #define NODE_ASSIGNMENT_H
@@ -17,6 +18,11 @@
 #include "offload/rendezvous.h"
 
 #define ASSIGNMENT_COORDINATORS 16
+#define ASSIGNMENT_OTHERS 3 /* sites beside the first one */
+
+struct assignment_source { /* a file at a site */
+    const char *iss, *sub;
+};
 
 struct assignment {
     unsigned refs;
@@ -29,6 +35,8 @@ struct assignment {
     const char *urls[OL_OWNERS_MAX];
     size_t coordinator_count; /* only in the stored form */
     const char *coordinators[ASSIGNMENT_COORDINATORS];
+    size_t other_count; /* the same: no coordinator can say them */
+    struct assignment_source others[ASSIGNMENT_OTHERS];
     json_t *json;
 };
 
@@ -40,6 +48,23 @@ void assignment_unref(struct assignment *a); /* NULL is legal */
 
 /* Whether nodes, salt, iss and sub are the same. */
 bool assignment_equal(const struct assignment *a, const struct assignment *b);
+
+/* Whether it is this file, of the first site; or of that or another one. */
+bool assignment_is_from(const struct assignment *a, const char *iss,
+                        const char *sub);
+bool assignment_knows(const struct assignment *a, const char *iss,
+                      const char *sub);
+/*
+ * New ones: with one more source at the end (-ENOSPC: it has all it can); with
+ * the next source first, and the first one last or gone (-ENOENT: it has only
+ * one); with the other sources of old.
+ */
+int assignment_add(const struct assignment *a, const char *iss, const char *sub,
+                   struct assignment **ret);
+int assignment_next(const struct assignment *a, bool keep,
+                    struct assignment **ret);
+int assignment_inherit(const struct assignment *a, const struct assignment *old,
+                       struct assignment **ret);
 
 /* The stored form as text (free()), NULL without memory; reads it again. */
 char *assignment_dump(const struct assignment *a,

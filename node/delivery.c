@@ -39,7 +39,8 @@ struct delivery {
     bool table;              /* the piece table is asked for */
     struct range range;
     struct content_waiter opening;
-    struct site *site;
+    struct site *site; /* whose ticket it may be */
+    size_t sites_asked;
     struct site_waiter keys;
     bool may_pull; /* a good ticket, and the content is assigned */
     bool hop;
@@ -317,19 +318,28 @@ deliver(struct delivery *d)
     }
 }
 
-static void
-judge_ticket(struct delivery *d)
-{
-    const char *query = http_query(d->request);
-    bool good = tickets_check(d->node->tickets, d->site, d->content->root,
-                              query, time(NULL));
+static void ask_keys(struct delivery *d);
 
+/* The ticket is judged: of no site of this content, if it is not good. */
+static void
+judged(struct delivery *d, bool good)
+{
     if (!good && d->node->options.require_tickets) {
         refuse(d, 403, "the ticket is not valid; get a new manifest");
         return;
     }
     d->may_pull = good && d->content->assigned != 0;
     deliver(d);
+}
+
+static void
+judge_ticket(struct delivery *d)
+{
+    if (tickets_check(d->node->tickets, d->site, d->content->root,
+                      http_query(d->request), time(NULL)))
+        judged(d, true);
+    else
+        ask_keys(d); /* the next site's */
 }
 
 static void
@@ -343,12 +353,34 @@ on_keys(struct site_waiter *waiter, int error)
     judge_ticket(d);
 }
 
-/* Asks for the site's keys only if a ticket matters. */
+/* Site after site: any that signed this content can have given the ticket. */
+static void
+ask_keys(struct delivery *d)
+{
+    const struct assignment *a = d->content->open->assignment;
+    size_t i = d->sites_asked++;
+
+    site_release(d->site);
+    d->site = NULL;
+    if (i > a->other_count) {
+        judged(d, false);
+        return;
+    }
+    d->site = site_hold(d->node->sites, i == 0 ? a->iss : a->others[i - 1].iss);
+    if (d->site == NULL) {
+        refuse_lacking(d, "too many sites at a time");
+        return;
+    }
+    d->keys.done = on_keys;
+    if (site_want_keys(d->site, false, &d->keys) != -EINPROGRESS)
+        judge_ticket(d);
+}
+
+/* Asks for keys only if a ticket matters. */
 static void
 check_ticket(struct delivery *d)
 {
     struct node *node = d->node;
-    int rc;
 
     if (!node->options.require_tickets && all_here(d)) {
         deliver(d);
@@ -363,16 +395,7 @@ check_ticket(struct delivery *d)
             deliver(d);
         return;
     }
-    if (d->site == NULL)
-        d->site = site_hold(node->sites, d->content->open->assignment->iss);
-    if (d->site == NULL) {
-        refuse_lacking(d, "too many sites at a time");
-        return;
-    }
-    d->keys.done = on_keys;
-    rc = site_want_keys(d->site, false, &d->keys);
-    if (rc != -EINPROGRESS)
-        judge_ticket(d);
+    ask_keys(d);
 }
 
 static void

@@ -51,7 +51,7 @@ struct item {
 TAILQ_HEAD(item_list, item);
 
 struct failure {
-    uint8_t root[OL_HASH_BYTES];
+    uint8_t what[OL_HASH_BYTES]; /* site, path and root */
     uint64_t until_ms;
     uint32_t times;
 };
@@ -69,34 +69,53 @@ static void fetch_table(struct item *item);
 
 /* What failed */
 
+/* Not by root alone: one site's failure must not keep another one out. */
+static void
+what_of(const struct assignment *a, uint8_t ret[OL_HASH_BYTES])
+{
+    uint8_t text[OL_HASH_BYTES + OL_ORIGIN_MAX + OL_SUB_MAX + 2];
+    size_t iss = strlen(a->iss) + 1, sub = strlen(a->sub);
+
+    memcpy(text, a->root, OL_HASH_BYTES);
+    memcpy(text + OL_HASH_BYTES, a->iss, iss);
+    memcpy(text + OL_HASH_BYTES + iss, a->sub, sub);
+    ol_sha256(text, OL_HASH_BYTES + iss + sub, ret);
+}
+
 static struct failure *
-failure_of(struct intake *intake, const uint8_t *root)
+failure_of(struct intake *intake, const uint8_t what[OL_HASH_BYTES])
 {
     uint32_t place;
 
-    memcpy(&place, root, sizeof(place));
+    memcpy(&place, what, sizeof(place));
     return &intake->failures[place % FAILED_KEPT];
 }
 
 static bool
-failed_lately(struct intake *intake, const uint8_t *root)
+failed_lately(struct intake *intake, const struct assignment *a)
 {
-    const struct failure *f = failure_of(intake, root);
+    uint8_t what[OL_HASH_BYTES];
+    const struct failure *f;
 
-    return memcmp(f->root, root, OL_HASH_BYTES) == 0 &&
+    what_of(a, what);
+    f = failure_of(intake, what);
+    return memcmp(f->what, what, OL_HASH_BYTES) == 0 &&
            uv_now(intake->node->loop) < f->until_ms;
 }
 
 /* Returns whether it is the first time. */
 static bool
-remember(struct intake *intake, const uint8_t *root, bool soon)
+remember(struct intake *intake, const struct assignment *a, bool soon)
 {
-    struct failure *f = failure_of(intake, root);
+    uint8_t what[OL_HASH_BYTES];
+    struct failure *f;
     uint64_t pause;
 
-    if (memcmp(f->root, root, OL_HASH_BYTES) != 0)
+    what_of(a, what);
+    f = failure_of(intake, what);
+    if (memcmp(f->what, what, OL_HASH_BYTES) != 0)
         f->times = 0;
-    memcpy(f->root, root, OL_HASH_BYTES);
+    memcpy(f->what, what, OL_HASH_BYTES);
     pause = FAILED_MIN_MS << (f->times < 9 ? f->times : 9);
     if (!soon)
         f->times++;
@@ -144,7 +163,7 @@ static void
 item_fail(struct item *item, bool soon, const char *why)
 {
     static struct log_kind kind = {.name = "assignment"};
-    bool first = remember(item->intake, item->assignment->root, soon);
+    bool first = remember(item->intake, item->assignment, soon);
 
     log_limited(&kind, soon || !first ? LOG_DEBUG_ : LOG_WARN_,
                 "assignment of %s%s: not taken: %s", item->assignment->iss,
@@ -177,45 +196,87 @@ assignment_text(struct item *item, uint16_t coordinators)
 
 /* A content that is here already */
 
+/* Takes the assignment; who is told of it is written down with it. */
 static void
-update(struct item *item)
+item_set_assignment(struct item *item, struct assignment *a)
 {
     struct node *node = item->intake->node;
     struct content *content = item->known;
-    uint16_t told = (uint16_t)(content->told | item->coordinators);
     const char *urls[ASSIGNMENT_COORDINATORS];
-    size_t count = links_urls(node->links, told, urls);
-    const struct assignment *old = content->open->assignment;
+    size_t count = links_urls(
+        node->links, (uint16_t)(content->told | item->coordinators), urls);
 
-    if (item->manifest.json != NULL)
-        content_set_manifest(node->contents, content, &item->manifest,
-                             item->token, item->token_len);
-    if (!assignment_equal(old, item->assignment) || told != content->told)
-        content_set_assignment(node->contents, content, item->assignment, urls,
-                               count);
+    content_set_assignment(node->contents, content, a, urls, count);
+    assignment_unref(a);
+}
+
+/* Its first site speaks for it: new nodes, or another coordinator. */
+static void
+update(struct item *item)
+{
+    struct content *content = item->known;
+    const struct assignment *old = content->open->assignment;
+    struct assignment *fresh;
+
+    if (!assignment_equal(old, item->assignment) ||
+        (item->coordinators & ~content->told) != 0) {
+        if (assignment_inherit(item->assignment, old, &fresh) != 0) {
+            item_fail(item, true, strerror(ENOMEM));
+            return;
+        }
+        item_set_assignment(item, fresh);
+    }
     item_done(item, content);
+}
+
+/* Nothing is new, except perhaps which coordinator says so. */
+static void
+acknowledge(struct item *item)
+{
+    if ((item->coordinators & ~item->known->told) != 0)
+        item_set_assignment(item,
+                            assignment_ref(item->known->open->assignment));
+    item_done(item, item->known);
+}
+
+/* Another site has signed the same bytes: the first one keeps the word. */
+static void
+add_source(struct item *item)
+{
+    const struct assignment *a = item->assignment;
+    struct assignment *fresh;
+
+    if (assignment_add(item->known->open->assignment, a->iss, a->sub, &fresh) !=
+        0) {
+        item_fail(item, true, strerror(ENOMEM));
+        return;
+    }
+    log_info("%s: %s%s offers it, too", item->known->hex, a->iss, a->sub);
+    item_set_assignment(item, fresh);
+    item_done(item, item->known);
 }
 
 static void ask_site(struct item *item);
 
-/* The same bytes under another name: ask there if some are missing. */
 static void
 on_open(struct content_waiter *waiter, int error)
 {
     struct item *item = (struct item *)(void *)((char *)waiter -
                                                 offsetof(struct item, opening));
-    const struct assignment *old;
+    const struct assignment *a = item->assignment, *old;
 
     if (error != 0) {
         item_fail(item, true, "its folder in the storage cannot be opened");
         return;
     }
     old = item->known->open->assignment;
-    if (strcmp(old->iss, item->assignment->iss) == 0 &&
-        strcmp(old->sub, item->assignment->sub) == 0)
+    if (a->size != item->known->size)
+        item_fail(item, false, "its size is another one");
+    else if (assignment_is_from(old, a->iss, a->sub))
         update(item);
-    else if (ol_bitmap_full(&item->known->have))
-        item_done(item, item->known);
+    else if (assignment_knows(old, a->iss, a->sub) ||
+             old->other_count == ASSIGNMENT_OTHERS)
+        acknowledge(item);
     else
         ask_site(item);
 }
@@ -380,7 +441,7 @@ on_manifest(void *arg, struct latest_result *result)
         if (item->known->gone)
             item_fail(item, true, "it has been dropped");
         else
-            update(item);
+            add_source(item);
     } else if (item->manifest.table != NULL) {
         size_t len =
             (size_t)ol_piece_count(item->manifest.size) * OL_HASH_BYTES;
@@ -442,13 +503,42 @@ item_begin(struct item *item)
 
 /* All of them */
 
+static struct item *
+find(struct item_list *list, const uint8_t *root, const char *iss,
+     const char *sub)
+{
+    struct item *item;
+
+    TAILQ_FOREACH(item, list, link)
+    {
+        if (memcmp(item->assignment->root, root, OL_HASH_BYTES) == 0 &&
+            (iss == NULL || assignment_is_from(item->assignment, iss, sub)))
+            return item;
+    }
+    return NULL;
+}
+
+/* The first that waits for no other of the same root. */
+static struct item *
+next_queued(struct intake *intake)
+{
+    struct item *item;
+
+    TAILQ_FOREACH(item, &intake->queued, link)
+    {
+        if (find(&intake->active, item->assignment->root, NULL, NULL) == NULL)
+            return item;
+    }
+    return NULL;
+}
+
 static void
 intake_next(struct intake *intake)
 {
     struct item *item;
 
     while (!intake->stopped && intake->active_count < INTAKE_ACTIVE &&
-           (item = TAILQ_FIRST(&intake->queued)) != NULL) {
+           (item = next_queued(intake)) != NULL) {
         TAILQ_REMOVE(&intake->queued, item, link);
         intake->queued_count--;
         TAILQ_INSERT_TAIL(&intake->active, item, link);
@@ -457,33 +547,20 @@ intake_next(struct intake *intake)
     }
 }
 
-static struct item *
-find(struct item_list *list, const uint8_t *root)
-{
-    struct item *item;
-
-    TAILQ_FOREACH(item, list, link)
-    {
-        if (memcmp(item->assignment->root, root, OL_HASH_BYTES) == 0)
-            return item;
-    }
-    return NULL;
-}
-
 /* Takes the reference, unless it fails. */
 static int
 enqueue(struct intake *intake, unsigned coordinator, struct assignment *a)
 {
-    struct item *item = find(&intake->active, a->root);
+    struct item *item = find(&intake->active, a->root, a->iss, a->sub);
 
     if (item == NULL)
-        item = find(&intake->queued, a->root);
+        item = find(&intake->queued, a->root, a->iss, a->sub);
     if (item != NULL) {
         item->coordinators |= 1u << coordinator;
         assignment_unref(a);
         return 0;
     }
-    if (intake->queued_count >= INTAKE_MAX || failed_lately(intake, a->root))
+    if (intake->queued_count >= INTAKE_MAX || failed_lately(intake, a))
         return -EAGAIN;
     item = calloc(1, sizeof(*item));
     if (item == NULL)

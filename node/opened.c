@@ -234,8 +234,10 @@ content_set_assignment(struct contents *c, struct content *content,
     struct opened *open = content->open;
     char *text = assignment_dump(a, coordinators, count);
 
-    if (text != NULL)
+    if (text != NULL && strlen(text) <= STORE_ASSIGNMENT_MAX)
         replace_start(c, content, "assignment", text, strlen(text));
+    else
+        free(text); /* the old one stays on disk */
     if (!assignment_equal(open->assignment, a)) {
         open->avoid = 0; /* the bits stand for other nodes now */
         memset(open->slow_until, 0, sizeof(open->slow_until));

@@ -303,10 +303,8 @@ puller_stop(struct puller *puller)
     struct refresh *r;
 
     puller->stopping = true;
-    while ((r = TAILQ_FIRST(&puller->refreshes)) != NULL) {
-        latest_cancel(r->latest);
-        pull_ticket_free(r);
-    }
+    while ((r = TAILQ_FIRST(&puller->refreshes)) != NULL)
+        pull_refresh_free(r);
     for (size_t i = 0; i < 3; i++) {
         for (p = TAILQ_FIRST(lists[i]); p != NULL; p = next) {
             next = TAILQ_NEXT(p, link);

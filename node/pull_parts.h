@@ -1,7 +1,8 @@
 /*
  * What the files behind pull.h share: pull.c the queue and who wants what,
  * pull_source.c one pull's way from source to source, pull_ticket.c the ticket
- * for other nodes.  Nobody else includes this.
+ * for other nodes, pull_switch.c the way from one site to another.  Nobody
+ * else includes this.
  */
 #ifndef NODE_PULL_PARTS_H
 #define NODE_PULL_PARTS_H
@@ -15,7 +16,7 @@ enum step {
     STEP_QUEUED,
     STEP_BEGUN,
     STEP_CHECK,   /* a job looks at what is on disk */
-    STEP_REFRESH, /* the ticket is being renewed */
+    STEP_REFRESH, /* a manifest is on its way */
     STEP_FETCH,
     STEP_WRITE, /* a job checks and writes it */
     STEP_DONE
@@ -49,10 +50,13 @@ struct pull {
     int job_error;
 };
 
-struct refresh {
+struct refresh { /* a manifest on its way, for all pulls of a content */
     struct puller *puller;
     struct content *content; /* held */
     struct latest *latest;
+    struct assignment *next; /* of a switch: what is in force if it is good */
+    bool lost;               /* the first site is out in any case */
+    const char *why;
     TAILQ_ENTRY(refresh) link;
 };
 
@@ -80,6 +84,23 @@ void pull_next_source(struct pull *p);
 bool pull_needs_ticket(struct pull *p);
 /* pull_next_source is called once it is there, or cannot be had. */
 int pull_get_ticket(struct pull *p);
-void pull_ticket_free(struct refresh *refresh);
+/* A manifest is asked for, in place of one under way. */
+int pull_refresh(struct puller *puller, struct content *content,
+                 struct assignment *next,
+                 void (*done)(void *arg, struct latest_result *result),
+                 struct refresh **ret);
+void pull_refresh_free(struct refresh *refresh);
+/* The manifest has come, or not: those who waited for it go on. */
+void pull_resume(struct refresh *refresh);
+
+/* pull_switch.c */
+/*
+ * The origin that p asked does not have the content (lost), or does not give
+ * it.  True: p waits for another site, or has ended.  False: there is no other.
+ */
+bool pull_switch(struct pull *p, bool lost, const char *why);
+/* The same, when it is the first site's manifest that says so. */
+void content_lose_site(struct puller *puller, struct content *content,
+                       const char *why);
 
 #endif

@@ -20,6 +20,7 @@
 #define FETCH_TOTAL_MS 120000
 #define SLOW_MS 30000      /* a node that failed is asked last */
 #define LACKING_MS 2000    /* the same, one that had not got it */
+#define SITE_FAILURES 3    /* of an origin, then another site is asked */
 #define RETRY_AFTER_MAX 60 /* seconds that an origin can ask for */
 /*
  * Nodes hear of a content within seconds of each other.  For so many rounds of
@@ -91,8 +92,8 @@ prepare(struct pull *p)
         return -ENOSPC;
     assignment_unref(p->assignment);
     p->assignment = assignment_ref(p->content->open->assignment);
-    if (p->site == NULL)
-        p->site = site_hold(node->sites, p->assignment->iss);
+    site_release(p->site);
+    p->site = site_hold(node->sites, p->assignment->iss);
     return p->site == NULL ? -EHOSTUNREACH : 0;
 }
 
@@ -156,6 +157,16 @@ node_lied(struct pull *p)
         open->avoid |= UINT64_C(1) << p->source;
 }
 
+/* The first site's file is not what it signed: another site, or the end. */
+static void
+origin_lost(struct pull *p, const char *why)
+{
+    if (pull_switch(p, true, why))
+        return;
+    contents_drop(p->puller->node->contents, p->content, why);
+    pull_finish(p, -ESTALE);
+}
+
 static void
 run_write(struct job *base)
 {
@@ -184,10 +195,8 @@ done_write(struct job *base)
                     strerror(-p->job_error));
         pull_finish(p, -EIO);
     } else if (p->source == PULL_ORIGIN) {
-        contents_drop(contents, p->content,
-                      "a piece from the origin is not what the site signed: "
-                      "the file has changed");
-        pull_finish(p, -ESTALE);
+        origin_lost(p, "a piece from the origin is not what the site signed: "
+                       "the file has changed");
     } else {
         node_lied(p);
         pull_next_source(p);
@@ -265,12 +274,14 @@ on_done(struct fetch *fetch, const struct fetch_result *result, void *arg)
     if (p->source != PULL_ORIGIN) {
         node_failed(p, result);
     } else if (p->status == 412 || p->status == 416) {
-        contents_drop(p->puller->node->contents, p->content,
-                      "the file has changed at the origin");
-        pull_finish(p, -ESTALE);
+        origin_lost(p, "the file has changed at the origin");
         return;
     } else {
         origin_failed(p, result);
+        if ((p->status == 404 || p->status == 410 ||
+             p->site->failures >= SITE_FAILURES) &&
+            pull_switch(p, false, "the site before it does not give it"))
+            return;
     }
     pull_next_source(p);
 }

@@ -18,35 +18,14 @@
 #define TICKET_SPARE_S 30 /* with less life than this it is renewed */
 #define REFRESH_MS 10000  /* between two tries to renew it */
 
-static void
-refreshed(struct refresh *r, struct latest_result *result)
-{
-    struct content *content = r->content;
-    struct opened *open = content->open;
-
-    if (content->gone)
-        return;
-    if (result->error != 0) {
-        static struct log_kind kind = {.name = "manifest refresh"};
-
-        log_limited(&kind, LOG_INFO_, "%s: no fresh manifest: %s", content->hex,
-                    result->text.text);
-    } else if (memcmp(result->manifest.root, content->root, OL_HASH_BYTES) !=
-               0) {
-        contents_drop(r->puller->node->contents, content,
-                      "the site has another version now");
-    } else if (result->manifest.iat >= open->manifest.iat) {
-        content_set_manifest(r->puller->node->contents, content,
-                             &result->manifest, result->token,
-                             result->token_len);
-    }
-}
-
 void
-pull_ticket_free(struct refresh *r)
+pull_refresh_free(struct refresh *r)
 {
     TAILQ_REMOVE(&r->puller->refreshes, r, link);
-    r->content->open->refresh = NULL;
+    if (r->content->open != NULL && r->content->open->refresh == r)
+        r->content->open->refresh = NULL;
+    latest_cancel(r->latest);
+    assignment_unref(r->next);
     content_release(r->puller->node->contents, r->content);
     free(r);
 }
@@ -64,21 +43,94 @@ pull_waiting(const struct content *content)
     return NULL;
 }
 
+void
+pull_resume(struct refresh *r)
+{
+    struct content *content = r->content;
+    struct contents *contents = r->puller->node->contents;
+    struct pull *p;
+
+    content_hold(contents, content);
+    pull_refresh_free(r);
+    while (content->open->refresh == NULL &&
+           (p = pull_waiting(content)) != NULL) {
+        if (p->assignment == content->open->assignment)
+            pull_next_source(p);
+        else
+            pull_fetch(p);
+    }
+    content_release(contents, content);
+}
+
+int
+pull_refresh(struct puller *puller, struct content *content,
+             struct assignment *next,
+             void (*done)(void *arg, struct latest_result *result),
+             struct refresh **ret)
+{
+    struct node *node = puller->node;
+    struct refresh *r = calloc(1, sizeof(*r));
+    struct site *site;
+    int rc;
+
+    if (r == NULL)
+        return -ENOMEM;
+    site = site_hold(node->sites, next->iss);
+    rc = site == NULL ? -EBUSY
+                      : latest_start(node->strangers, site, next->sub, done, r,
+                                     &r->latest);
+    site_release(site);
+    if (rc != 0) {
+        free(r);
+        return rc;
+    }
+    if (content->open->refresh != NULL)
+        pull_refresh_free(content->open->refresh);
+    r->puller = puller;
+    r->content = content;
+    content_hold(node->contents, content);
+    TAILQ_INSERT_TAIL(&puller->refreshes, r, link);
+    content->open->refresh = r;
+    *ret = r;
+    return 0;
+}
+
+static void
+refreshed(struct refresh *r, struct latest_result *result)
+{
+    struct content *content = r->content;
+
+    if (result->error != 0) {
+        static struct log_kind kind = {.name = "manifest refresh"};
+
+        log_limited(&kind, LOG_INFO_, "%s: no fresh manifest: %s", content->hex,
+                    result->text.text);
+    } else if (result->manifest.iat >= content->open->manifest.iat) {
+        content_set_manifest(r->puller->node->contents, content,
+                             &result->manifest, result->token,
+                             result->token_len);
+    }
+}
+
 static void
 on_refreshed(void *arg, struct latest_result *result)
 {
     struct refresh *r = arg;
     struct content *content = r->content;
-    struct contents *contents = r->puller->node->contents;
-    struct pull *p;
 
-    refreshed(r, result);
+    r->latest = NULL;
+    content->open->refresh = NULL;
     content->open->refresh_after = uv_now(r->puller->node->loop) + REFRESH_MS;
-    content_hold(contents, content);
-    pull_ticket_free(r);
-    while ((p = pull_waiting(content)) != NULL)
-        pull_next_source(p);
-    content_release(contents, content);
+    if (!content->gone) {
+        if (result->error == 0 &&
+            (memcmp(result->manifest.root, content->root, OL_HASH_BYTES) != 0 ||
+             result->manifest.size != content->size))
+            content_lose_site(r->puller, content,
+                              "the site has another version now");
+        else
+            refreshed(r, result);
+    }
+    pull_resume(r);
 }
 
 bool
@@ -100,26 +152,10 @@ pull_needs_ticket(struct pull *p)
 int
 pull_get_ticket(struct pull *p)
 {
-    struct node *node = p->puller->node;
-    struct opened *open = p->content->open;
     struct refresh *r;
-    int rc;
 
-    if (open->refresh != NULL)
+    if (p->content->open->refresh != NULL)
         return 0;
-    r = calloc(1, sizeof(*r));
-    if (r == NULL)
-        return -ENOMEM;
-    rc = latest_start(node->strangers, p->site, p->assignment->sub,
-                      on_refreshed, r, &r->latest);
-    if (rc != 0) {
-        free(r);
-        return rc;
-    }
-    r->puller = p->puller;
-    r->content = p->content;
-    content_hold(node->contents, p->content);
-    TAILQ_INSERT_TAIL(&p->puller->refreshes, r, link);
-    open->refresh = r;
-    return 0;
+    return pull_refresh(p->puller, p->content, p->content->open->assignment,
+                        on_refreshed, &r);
 }

@@ -122,12 +122,60 @@ test_stored(void)
     is_int(assignment_parse("[]", 2, &a, &err), -EBADMSG, "no object");
 }
 
+static void
+test_sources(void)
+{
+    static const char *const urls[] = {"https://c1.example"};
+    json_t *json = json_loads(good, 0, NULL);
+    struct assignment *a, *b, *c;
+    struct ol_error err;
+    char *text;
+
+    must(json != NULL);
+    json_object_set_new(json, "others",
+                        json_pack("[{s:s, s:s}]", "iss", "https://x.example",
+                                  "sub", "/x"));
+    must(assignment_from_json(json, &a, &err) == 0);
+    is_int(a->other_count, 0, "a coordinator cannot name other sites");
+    is_int(assignment_next(a, false, &b), -ENOENT, "there is no next one");
+    is_int(assignment_add(a, "https://two.example", "/2", &b), 0, "a second");
+    ok(assignment_is_from(b, "https://example.org", a->sub), "first as before");
+    ok(assignment_knows(b, "https://two.example", "/2"), "both are known");
+    ok(!assignment_knows(b, "https://two.example", "/3"), "not another file");
+    text = assignment_dump(b, urls, 1);
+    must(assignment_parse(text, strlen(text), &c, &err) == 0);
+    ok(assignment_knows(c, "https://two.example", "/2"), "and stay so on disk");
+    assignment_unref(c);
+    must(assignment_inherit(a, b, &c) == 0);
+    is_int(c->other_count, 1, "the others are inherited");
+    assignment_unref(c);
+    must(assignment_next(b, true, &c) == 0);
+    ok(assignment_is_from(c, "https://two.example", "/2"), "the second first");
+    ok(assignment_knows(c, a->iss, a->sub), "the first is kept at the end");
+    assignment_unref(c);
+    must(assignment_next(b, false, &c) == 0);
+    ok(!assignment_knows(c, a->iss, a->sub), "or is gone");
+    assignment_unref(c);
+    for (int i = 0; i < 2; i++) {
+        must(assignment_add(b, "https://more.example", "/", &c) == 0);
+        assignment_unref(b);
+        b = c;
+    }
+    is_int(assignment_add(b, "https://more.example", "/", &c), -ENOSPC,
+           "four sites, not five");
+    assignment_unref(b);
+    assignment_unref(a);
+    free(text);
+    json_decref(json);
+}
+
 int
 main(void)
 {
     test_refused();
     test_limits();
     test_stored();
+    test_sources();
     assignment_unref(NULL);
     return tap_done();
 }

@@ -173,12 +173,19 @@ sub content {
 
 sub assign {
     my ($self, $content, @nodes) = @_;
+    $self->relay($self, $content, @nodes);
+}
 
-    push @{ $self->{assigned} }, { iss => $self->url, sub => $content->{sub},
+# Its coordinator assigns what another site offers.
+sub relay {
+    my ($self, $site, $content, @nodes) = @_;
+
+    push @{ $self->{assigned} }, { iss => $site->url, sub => $content->{sub},
         root => $content->{root}, size => $content->{size},
         salt => 'AAAAAAAAAAAAAAAAAAAAAA',
         nodes => [ map { { id => $_->id, url => $_->url } } @nodes ] };
     $self->{t}->write("$self->{dir}/assign", $JSON->encode($self->{assigned}));
+    unlink "$self->{dir}/told/held." . $_->id . ".$content->{root}" for @nodes;
 }
 
 sub _told {
