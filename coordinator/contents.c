@@ -83,13 +83,11 @@ content_free(struct contents *contents, struct content *c)
 static void
 content_release(struct contents *contents, struct content *c)
 {
-    struct store *store = contents->app->store;
-
     for (size_t i = 0; i < c->placed_count; i++)
-        store_release(store, c->placed[i]->id, c->hex);
+        content_unwant(contents, c, c->placed[i]);
     for (size_t i = 0; i < c->holder_count; i++)
         if (!content_is_placed(c, c->holders[i].node))
-            store_release(store, c->holders[i].node->id, c->hex);
+            content_unwant(contents, c, c->holders[i].node);
     content_free(contents, c);
 }
 
@@ -142,7 +140,7 @@ content_name(struct contents *contents, struct content *c, const char *sub)
     c->sub_ms = now;
     work_add(contents, c, WORK_META);
     if (c->assigned)
-        content_assign(contents, c);
+        content_want(contents, c, true);
 }
 
 void
@@ -186,7 +184,7 @@ contents_forget_offers(struct contents *contents, unsigned instance)
     }
 }
 
-/* Each is renewed once an hour; what none offers for that long goes. */
+/* Each is renewed in turn; what none offers for two turns goes. */
 static void
 on_renewal(uv_timer_t *timer)
 {
@@ -203,9 +201,8 @@ on_renewal(uv_timer_t *timer)
         contents->renew = TAILQ_NEXT(c, link);
         if (c->offered != 0) {
             c->idle = false;
-            work_add(contents, c, WORK_META);
-            if (c->placed_count < contents->app->holders)
-                work_add(contents, c, WORK_PLACE); /* a node may have room */
+            c->renew = true;
+            work_add(contents, c, WORK_META | WORK_READ);
         } else if (c->idle) {
             content_release(contents, c);
         } else {
@@ -306,14 +303,18 @@ contents_settled(const struct contents *contents)
 /* Creation. */
 
 int
-contents_create(struct app *app, const char *iss, struct contents **ret)
+contents_create(struct app *app, const char *id, const char *iss,
+                struct contents **ret)
 {
     struct contents *contents = calloc(1, sizeof(*contents));
 
     if (contents == NULL)
         return -ENOMEM;
     contents->iss = strdup(iss);
-    if (contents->iss == NULL) {
+    contents->id = strdup(id);
+    if (contents->iss == NULL || contents->id == NULL) {
+        free(contents->iss);
+        free(contents->id);
         free(contents);
         return -ENOMEM;
     }
@@ -339,6 +340,7 @@ contents_destroy(struct contents *contents)
     free(contents->scratch);
     free(contents->scratch_nodes);
     free(contents->iss);
+    free(contents->id);
     free(contents);
 }
 

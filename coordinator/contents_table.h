@@ -11,7 +11,7 @@
 #include "coordinator/contents.h"
 #include "coordinator/placement.h"
 
-enum { WORK_META = 1, WORK_READ = 2, WORK_PLACE = 4 };
+enum { WORK_META = 1, WORK_READ = 2, WORK_PLACE = 4, WORK_WANT = 8 };
 
 struct holder {
     struct node *node;
@@ -28,6 +28,7 @@ struct content {
     uint8_t work;
     bool idle; /* none offered it when it was last to be renewed */
     bool assigned;
+    bool renew; /* once its holders are read: who lacks it is told again */
     size_t placed_count, holder_count, candidate_count;
     struct node *placed[PLACEMENT_HOLDERS_MAX];
     double placed_min;
@@ -39,7 +40,7 @@ TAILQ_HEAD(content_list, content);
 
 struct contents {
     struct app *app;
-    char *iss;
+    char *iss, *id;
     void *tree;
     struct content_list all, work, unsent;
     size_t count, reads;
@@ -64,8 +65,11 @@ void contents_destroy(struct contents *contents);
 /* contents_work.c */
 void work_add(struct contents *contents, struct content *c, uint8_t work);
 void work_pump(uv_timer_t *timer);
-/* Tells all that are to hold it; at first only those that do not yet. */
-void content_assign(struct contents *contents, struct content *c);
+/* Wants it of all that are to hold it, and tells those that do not, or all. */
+void content_want(struct contents *contents, struct content *c, bool all);
+/* Wants it no more of a node. */
+void content_unwant(struct contents *contents, const struct content *c,
+                    const struct node *node);
 
 /* contents_told.c */
 void unsent_set(struct contents *contents, struct content *c, uint8_t mask);

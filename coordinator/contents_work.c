@@ -61,8 +61,7 @@ scratch_fill(struct contents *contents, const struct content *c)
         contents->scratch[count++] = (struct placement_node){
             .id = node->raw,
             .weight = node->weight,
-            .usable = node->load_free >= c->size ||
-                      content_is_holder(c, node) || content_is_placed(c, node)};
+            .usable = node->load_free >= c->size || content_is_holder(c, node)};
     }
     return count;
 }
@@ -87,18 +86,29 @@ assignment_dump(const struct contents *contents, const struct content *c)
     return text;
 }
 
-/* Tells all that are to hold it; at first only those that do not yet. */
 void
-content_assign(struct contents *contents, struct content *c)
+content_want(struct contents *contents, struct content *c, bool all)
 {
+    struct store_want want = {.site = contents->id, .root = c->hex};
     char *json = assignment_dump(contents, c);
 
-    for (size_t i = 0; i < c->placed_count && json != NULL; i++)
-        if (c->assigned || !content_is_holder(c, c->placed[i]))
-            store_assign(contents->app->store, c->placed[i]->id, c->hex, json,
-                         app_now_ms());
-    c->assigned = true;
+    for (size_t i = 0; i < c->placed_count && json != NULL; i++) {
+        want.node = c->placed[i]->id;
+        want.json = json;
+        want.tell = all || !content_is_holder(c, c->placed[i]);
+        store_want(contents->app->store, &want, app_now_ms());
+    }
     free(json);
+}
+
+void
+content_unwant(struct contents *contents, const struct content *c,
+               const struct node *node)
+{
+    const struct store_want want = {
+        .site = contents->id, .root = c->hex, .node = node->id};
+
+    store_unwant(contents->app->store, &want, app_now());
 }
 
 /* Returns how many hashes it took. */
@@ -120,7 +130,9 @@ content_place(struct contents *contents, struct content *c)
     for (size_t i = 0; i < count; i++)
         c->placed[i] = contents->scratch_nodes[picked[i]];
     c->placed_count = count;
-    content_assign(contents, c);
+    content_want(contents, c, c->assigned);
+    c->assigned = true;
+    c->work &= (uint8_t)~WORK_WANT;
     return nodes;
 }
 
@@ -130,6 +142,29 @@ struct read {
     struct contents *contents;
     uint8_t root[OL_HASH_BYTES];
 };
+
+/* As many as there should be, each with all of it, or just with a part. */
+static bool
+is_held(const struct contents *contents, const struct content *c, bool whole)
+{
+    size_t held = 0;
+
+    for (size_t i = 0; i < c->holder_count; i++)
+        if (c->holders[i].node->alive && (c->holders[i].complete || !whole))
+            held += content_is_placed(c, c->holders[i].node);
+    return held == c->placed_count && held >= contents->app->holders;
+}
+
+/* Once those that are to hold it do, the others need not. */
+static void
+displaced_release(struct contents *contents, const struct content *c)
+{
+    if (!c->assigned || !is_held(contents, c, true))
+        return;
+    for (size_t i = 0; i < c->holder_count; i++)
+        if (!content_is_placed(c, c->holders[i].node))
+            content_unwant(contents, c, c->holders[i].node);
+}
 
 static void
 holders_set(struct contents *contents, struct content *c,
@@ -152,6 +187,19 @@ holders_set(struct contents *contents, struct content *c,
     c->holders = holders;
     c->holder_count = kept;
     candidates_update(contents, c);
+    displaced_release(contents, c);
+}
+
+/* Places it if it never was, or if the renewal finds too few holders: one may
+ * have lost it, or another may have room now. */
+static void
+work_after_read(struct contents *contents, struct content *c)
+{
+    if (!c->assigned || (c->renew && !is_held(contents, c, false)))
+        work_add(contents, c, WORK_PLACE);
+    if (c->renew)
+        work_add(contents, c, WORK_WANT);
+    c->renew = false;
 }
 
 static void
@@ -170,8 +218,8 @@ on_holders(void *arg, int rc, uint64_t size, const struct store_holder *list,
         c = content_find(contents, read->root);
         if (c != NULL && rc == 0)
             holders_set(contents, c, list, count);
-        if (c != NULL && !c->assigned)
-            work_add(contents, c, WORK_PLACE);
+        if (c != NULL)
+            work_after_read(contents, c);
         pump_in(contents, 0);
     }
     free(read);
@@ -205,7 +253,7 @@ content_put(const struct contents *contents, const struct content *c)
     const struct store_content record = {
         .iss = contents->iss, .sub = c->sub, .size = c->size};
 
-    store_content_put(contents->app->store, c->hex, &record);
+    store_content_put(contents->app->store, c->hex, &record, app_now());
 }
 
 /* The pump: one content at a time, until the slice is used up. */
@@ -235,6 +283,8 @@ work_pump(uv_timer_t *timer)
         }
         if (c->work & WORK_PLACE)
             hashes += content_place(contents, c);
+        if (c->work & WORK_WANT)
+            content_want(contents, c, false);
         hashes++;
         TAILQ_REMOVE(&contents->work, c, work_link);
         c->work = 0;

@@ -4,9 +4,9 @@
 -- Loaded by store_link.c at each connect if the library in Redis is older than
 -- VERSION: raise it with every change here.  Keys are described in store.h.
 -- Every function runs in constant time, or logarithmic in one key's size, for
--- each item that it is given or returns.
+-- each item that it is given, returns or finds expired.
 
-local VERSION = 1
+local VERSION = 2
 
 -- Results: 0 or above is good, these are refusals.
 local STALE, TAKEN, UNKNOWN, FULL = -1, -2, -3, -4
@@ -15,7 +15,9 @@ local NODE_NUMBER_MAX = 16777215
 local NODE_LIFE_S = 90 * 86400 -- a node that never comes back is forgotten
 local URL_LIFE_S = 86400       -- then another node may have its URL
 local HOLDERS_MAX = 1024       -- of one content
-local ASSIGNED_MAX = 4096      -- to one node and not acknowledged
+local ASSIGNED_MAX = 4096      -- to one node and not acknowledged; releases
+local ASSIGNING_MAX = 8        -- sites at a time, of one content to one node
+local KEYS_LIFE_S = 3600       -- of a:{N}, ad:{N} and r:{N}
 
 local function version()
     return VERSION
@@ -92,18 +94,41 @@ local function node_load(keys)
     }
 end
 
--- a:{N} ad:{N}; root json due_ms life_s.  The one that was due first goes
--- when there are too many.
-local function node_assign(keys, args)
-    redis.call('ZADD', keys[1], args[3], args[1])
-    redis.call('HSET', keys[2], args[1], args[2])
-    if redis.call('ZCARD', keys[1]) > ASSIGNED_MAX then
-        local old = redis.call('ZPOPMIN', keys[1])
-        redis.call('HDEL', keys[2], old[1])
+-- Assignments.  ad:{N} has for each root {S: "-json"}, "+json" once offered.
+
+local function assignment_put(keys, root, site, json, due_ms)
+    local all = cjson.decode(redis.call('HGET', keys[2], root) or '{}')
+    local count = 0
+    for _ in pairs(all) do
+        count = count + 1
     end
-    redis.call('EXPIRE', keys[1], args[4])
-    redis.call('EXPIRE', keys[2], args[4])
-    return 1
+    if count >= ASSIGNING_MAX and not all[site] then
+        all[next(all)] = nil
+    end
+    all[site] = '-' .. json
+    redis.call('ZADD', keys[1], due_ms, root)
+    redis.call('HSET', keys[2], root, cjson.encode(all))
+    if redis.call('ZCARD', keys[1]) > ASSIGNED_MAX then
+        redis.call('HDEL', keys[2], redis.call('ZPOPMIN', keys[1])[1])
+    end
+    redis.call('EXPIRE', keys[1], KEYS_LIFE_S)
+    redis.call('EXPIRE', keys[2], KEYS_LIFE_S)
+end
+
+-- Keeps those for which keep(site, text) holds.
+local function assignment_filter(keys, root, text, keep)
+    local kept, all = {}, cjson.decode(text)
+    for site, json in pairs(all) do
+        if keep(site, json) then
+            kept[site] = json
+        end
+    end
+    if next(kept) then
+        redis.call('HSET', keys[2], root, cjson.encode(kept))
+    else
+        redis.call('HDEL', keys[2], root)
+        redis.call('ZREM', keys[1], root)
+    end
 end
 
 -- a:{N} ad:{N}; now_ms later_ms count.  The json of what is due, which is then
@@ -111,37 +136,45 @@ end
 local function node_assigned(keys, args)
     local roots = redis.call('ZRANGE', keys[1], '-inf', args[1], 'BYSCORE',
         'LIMIT', 0, args[3])
-    if #roots == 0 then
-        return {}
-    end
+    local list = {}
     for _, root in ipairs(roots) do
-        redis.call('ZADD', keys[1], args[2], root)
+        local all = cjson.decode(redis.call('HGET', keys[2], root) or '{}')
+        local whole = #list
+        for site, json in pairs(all) do
+            all[site] = '+' .. string.sub(json, 2)
+            list[#list + 1] = string.sub(json, 2)
+        end
+        if #list > tonumber(args[3]) then
+            return {unpack(list, 1, whole)}
+        end
+        if #list > whole then
+            redis.call('HSET', keys[2], root, cjson.encode(all))
+            redis.call('ZADD', keys[1], args[2], root)
+        else
+            redis.call('ZREM', keys[1], root)
+        end
     end
-    return redis.call('HMGET', keys[2], unpack(roots))
+    return list
 end
 
--- a:{N} ad:{N}; roots
+-- a:{N} ad:{N}; roots.  What the node has not been offered stays.
 local function node_settle(keys, args)
-    redis.call('HDEL', keys[2], unpack(args))
-    return redis.call('ZREM', keys[1], unpack(args))
-end
-
--- r:{N} a:{N} ad:{N}; root life_s
-local function node_release(keys, args)
-    redis.call('ZREM', keys[2], args[1])
-    redis.call('HDEL', keys[3], args[1])
-    if redis.call('SCARD', keys[1]) < ASSIGNED_MAX then
-        redis.call('SADD', keys[1], args[1])
+    for i, text in ipairs(redis.call('HMGET', keys[2], unpack(args))) do
+        if text then
+            assignment_filter(keys, args[i], text, function(_, json)
+                return string.sub(json, 1, 1) == '-'
+            end)
+        end
     end
-    return redis.call('EXPIRE', keys[1], args[2])
+    return 1
 end
 
 -- c:{R}:meta c:{R}:h c:{R}:b; now_s count.  {size, ids, "have/count bitmap"
--- or false for each}
+-- or false for each}, those heard last first
 local function content_holders(keys, args)
     local size = redis.call('HGET', keys[1], 'size')
-    local ids = redis.call('ZRANGE', keys[2], '(' .. args[1], '+inf',
-        'BYSCORE', 'LIMIT', 0, args[2])
+    local ids = redis.call('ZRANGE', keys[2], '+inf', '(' .. args[1],
+        'BYSCORE', 'REV', 'LIMIT', 0, args[2])
     local partial = {}
     if #ids > 0 then
         partial = redis.call('HMGET', keys[3], unpack(ids))
@@ -149,12 +182,77 @@ local function content_holders(keys, args)
     return {size, ids, partial}
 end
 
--- c:{R}:meta c:{R}:h c:{R}:b; id now_s life_s bitmap ('' = complete).
--- 0: no such content; 1: renewed; 2: something else than before.
-local function content_hold(keys, args)
-    local id, now, life = args[1], tonumber(args[2]), tonumber(args[3])
-    if redis.call('EXISTS', keys[1]) == 0 then
+-- c:{R}:meta; iss sub size now_s until_s life_s.  It is the first site's, while
+-- that renews it.
+local function content_put(keys, args)
+    local known = redis.call('HMGET', keys[1], 'iss', 'until')
+    if known[1] and known[1] ~= args[1]
+        and tonumber(known[2] or '0') > tonumber(args[4]) then
         return 0
+    end
+    redis.call('HSET', keys[1], 'iss', args[1], 'sub', args[2], 'size',
+        args[3], 'until', args[5])
+    return redis.call('EXPIRE', keys[1], args[6])
+end
+
+-- Whether any site wants the node to hold it.
+local function is_wanted(key, now_s)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', now_s)
+    return redis.call('EXISTS', key) == 1
+end
+
+-- c:{R}:w:N c:{R}:h c:{R}:b r:{N}.  1 if it was a holder, else 0.
+local function node_release(keys, root, id)
+    if redis.call('SCARD', keys[4]) < ASSIGNED_MAX then
+        redis.call('SADD', keys[4], root)
+    end
+    redis.call('EXPIRE', keys[4], KEYS_LIFE_S)
+    redis.call('HDEL', keys[3], id)
+    return redis.call('ZREM', keys[2], id)
+end
+
+-- c:{R}:w:N a:{N} ad:{N} r:{N}; root site json tell now_ms life_s.  The site
+-- wants the node to hold it for so long; told if that is new, or tell is 1.
+-- 1: there is an assignment.
+local function content_want(keys, args)
+    local root, site, life = args[1], args[2], tonumber(args[6])
+    local now = math.floor(tonumber(args[5]) / 1000)
+    redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', now)
+    local new = redis.call('ZADD', keys[1], now + life, site) == 1
+    redis.call('EXPIRE', keys[1], life)
+    if not new and args[4] ~= '1' then
+        return 0
+    end
+    redis.call('SREM', keys[4], root)
+    assignment_put({keys[2], keys[3]}, root, site, args[3], args[5])
+    return 1
+end
+
+-- c:{R}:w:N c:{R}:h c:{R}:b r:{N} a:{N} ad:{N}; root site id now_s.  The site
+-- wants it no more; if none does, it is released.  1: it is a holder less.
+local function content_unwant(keys, args)
+    local root, site = args[1], args[2]
+    redis.call('ZREM', keys[1], site)
+    local text = redis.call('HGET', keys[6], root)
+    if text then
+        assignment_filter({keys[5], keys[6]}, root, text, function(other)
+            return other ~= site
+        end)
+    end
+    if is_wanted(keys[1], args[4]) then
+        return 0
+    end
+    return node_release(keys, root, args[3])
+end
+
+-- c:{R}:w:N c:{R}:h c:{R}:b r:{N}; root id now_s life_s bitmap ('' =
+-- complete).  What no site wants it to hold is released, again each time that
+-- it is listed.  0: so it is, or there are too many; 1: renewed; 2: something
+-- else than before.
+local function content_hold(keys, args)
+    local id, now, life = args[2], tonumber(args[3]), tonumber(args[4])
+    if not is_wanted(keys[1], now) then
+        return 2 * node_release(keys, args[1], id)
     end
     for _, old in ipairs(redis.call('ZRANGE', keys[2], '-inf', now, 'BYSCORE',
         'LIMIT', 0, 4)) do
@@ -163,15 +261,15 @@ local function content_hold(keys, args)
     end
     local new = not redis.call('ZSCORE', keys[2], id)
     if new and redis.call('ZCARD', keys[2]) >= HOLDERS_MAX then
-        return 1
+        return 0
     end
     redis.call('ZADD', keys[2], now + life, id)
     redis.call('EXPIRE', keys[2], life)
     local turned
-    if args[4] == '' then
+    if args[5] == '' then
         turned = redis.call('HDEL', keys[3], id)
     else
-        turned = redis.call('HSET', keys[3], id, args[4])
+        turned = redis.call('HSET', keys[3], id, args[5])
         redis.call('EXPIRE', keys[3], life)
     end
     return (new or turned == 1) and 2 or 1
@@ -218,11 +316,12 @@ redis.register_function('ol_node_check', node_check)
 redis.register_function('ol_node_register', node_register)
 redis.register_function('ol_node_beat', node_beat)
 redis.register_function('ol_node_load', node_load)
-redis.register_function('ol_node_assign', node_assign)
 redis.register_function('ol_node_assigned', node_assigned)
 redis.register_function('ol_node_settle', node_settle)
-redis.register_function('ol_node_release', node_release)
 redis.register_function('ol_content_holders', content_holders)
+redis.register_function('ol_content_put', content_put)
+redis.register_function('ol_content_want', content_want)
+redis.register_function('ol_content_unwant', content_unwant)
 redis.register_function('ol_content_hold', content_hold)
 redis.register_function('ol_site_put', site_put)
 redis.register_function('ol_site_seq', site_seq)

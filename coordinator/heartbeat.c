@@ -103,23 +103,32 @@ on_released(void *arg, int rc, const char *const *roots, size_t count)
 {
     struct beat *beat = arg;
     json_t *release = json_array();
-    struct node *node;
 
     beat->reading = false;
-    if (beat->call.request == NULL) { /* answered meanwhile */
-        json_decref(release);
-        call_end(&beat->call);
-        return;
-    }
     for (size_t i = 0; i < count && rc == 0; i++)
         json_array_append_new(release, json_string(roots[i]));
-    node = nodes_find(beat->call.app->nodes, beat->id);
-    if (json_array_size(beat->assign) > 0 || json_array_size(release) > 0 ||
-        app_now_ms() >= beat->until_ms || rc != 0 || node == NULL) {
+    if (beat->call.request != NULL) {
         beat_answer(beat, release);
         return;
     }
-    json_decref(release);
+    json_decref(release); /* the node lists them again, then it is told again */
+    call_end(&beat->call);
+}
+
+/* Releases wait for an answer; they are no reason for one. */
+static void
+beat_finish(struct beat *beat)
+{
+    beat_unhold(beat);
+    if (store_released(beat->call.app->store, beat->id, on_released, beat) == 0)
+        beat->reading = true;
+    else
+        beat_answer(beat, NULL);
+}
+
+static void
+beat_hold(struct beat *beat, struct node *node)
+{
     json_decref(beat->assign);
     beat->assign = NULL;
     if (!beat->held) {
@@ -135,35 +144,38 @@ static void
 on_assigned(void *arg, int rc, const char *const *texts, size_t count)
 {
     struct beat *beat = arg;
+    struct node *node = nodes_find(beat->call.app->nodes, beat->id);
 
-    if (beat->call.request == NULL || rc != 0)
-        return; /* on_released ends it */
+    beat->reading = false;
+    if (beat->call.request == NULL) { /* answered meanwhile */
+        call_end(&beat->call);
+        return;
+    }
     beat->assign = json_array();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && rc == 0; i++)
         json_array_append_new(beat->assign, json_loads(texts[i], 0, NULL));
+    if (json_array_size(beat->assign) > 0 || rc != 0 || node == NULL ||
+        app_now_ms() >= beat->until_ms)
+        beat_finish(beat);
+    else
+        beat_hold(beat, node);
 }
 
 static void
 beat_read(struct beat *beat)
 {
     struct app *app = beat->call.app;
-    int rc;
 
     beat->again = beat->reading;
     if (beat->reading)
         return;
-    rc = store_assigned(app->store, beat->id, app_now_ms(), HEARTBEAT_REPEAT_MS,
-                        on_assigned, beat);
-    if (rc == 0) {
+    if (store_assigned(app->store, beat->id, app_now_ms(), HEARTBEAT_REPEAT_MS,
+                       on_assigned, beat) == 0) {
         beat->reading = true;
-        rc = store_released(app->store, beat->id, on_released, beat);
+        return;
     }
-    if (rc != 0) {
-        call_busy(&beat->call, "the store is away");
-        beat_unhold(beat);
-        if (!beat->reading)
-            call_end(&beat->call);
-    }
+    call_busy(&beat->call, "the store is away");
+    call_end(&beat->call);
 }
 
 /* What the node said. */
@@ -363,8 +375,8 @@ on_tick(uv_timer_t *timer)
 
     for (beat = TAILQ_FIRST(&beats->held); beat != NULL; beat = next) {
         next = TAILQ_NEXT(beat, link);
-        if (beat->until_ms <= now)
-            beat_answer(beat, NULL);
+        if (beat->until_ms <= now && !beat->reading)
+            beat_finish(beat);
     }
 }
 

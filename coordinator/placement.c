@@ -10,7 +10,8 @@
 
 #define UNIT_CAPACITY (1024.0 * 1024 * 1024)
 #define UNIT_RATE (1024.0 * 1024)
-#define RATE_FACTOR_MAX 8.0 /* also that of an unlimited rate */
+#define RATE_FACTOR_MAX 8.0  /* also that of an unlimited rate */
+#define ROOM_FACTOR_MAX 12.0 /* 4 TiB: nobody has measured what is declared */
 
 double
 placement_weight(uint64_t capacity, uint64_t rate)
@@ -18,6 +19,8 @@ placement_weight(uint64_t capacity, uint64_t rate)
     double room = log2(1 + (double)capacity / UNIT_CAPACITY);
     double speed = RATE_FACTOR_MAX;
 
+    if (room > ROOM_FACTOR_MAX)
+        room = ROOM_FACTOR_MAX;
     if (rate != 0)
         speed = log2(1 + (double)rate / UNIT_RATE);
     if (speed > RATE_FACTOR_MAX)

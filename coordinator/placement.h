@@ -16,7 +16,8 @@
 /*
  * A node's weight grows with the logarithms of its capacity (bytes) and rate
  * (bytes per second, 0: unlimited): twice the disk is worth a little more, and
- * claiming a thousand times the disk does not draw every content.
+ * claiming a thousand times the disk does not draw every content.  Beyond 4 TiB
+ * nothing is gained.
  */
 double placement_weight(uint64_t capacity, uint64_t rate);
 

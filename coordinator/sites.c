@@ -64,7 +64,7 @@ syncs_stop(struct site *site)
 static void
 site_begin(struct site *site)
 {
-    if (contents_create(site->app, site->iss, &site->contents) != 0)
+    if (contents_create(site->app, site->id, site->iss, &site->contents) != 0)
         return;
     site->leased = true;
     site->document_next_ms = 0;

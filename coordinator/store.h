@@ -18,11 +18,18 @@
  *   node:{N}       hash    rate connections free; 30 s: liveness
  *   a:{N}          zset    R -> ms when to offer it: assignments not yet
  *                          acknowledged, at most 4096; an hour
- *   ad:{N}         hash    R -> the assignment in JSON; an hour
- *   r:{N}          set     R: releases to tell, at most 4096; an hour
+ *   ad:{N}         hash    R -> {S: "-" or, if offered, "+", and the
+ *                          assignment in JSON}, at most 8; an hour
+ *   r:{N}          set     R: releases to tell, at most 4096; an hour.  A
+ *                          hint: c:{R}:w:N decides, so each is told again
+ *                          when the node lists the content again
  *   site:{S}       hash    iss joined seq synced epoch contents
  *   lease:{S}      string  the process that pushes to the site; some seconds
- *   c:{R}:meta     hash    iss sub size; two hours, renewed by pushers
+ *   c:{R}:meta     hash    iss sub size until; two hours, renewed by the
+ *                          pusher of the first site; of another after `until`
+ *   c:{R}:w:N      zset    S -> s until which the site wants N to hold it, at
+ *                          most STORE_SITES_MAX; two hours, renewed by
+ *                          pushers.  None: N is no holder, and is released
  *   c:{R}:h        zset    N -> s until which it holds; 15 min
  *   c:{R}:b        hash    N -> "have/count bitmap" of incomplete holders
  *
@@ -52,6 +59,7 @@
 #define STORE_NODE_LIFE_MS 30000
 #define STORE_HOLDING_LIFE_S 900
 #define STORE_CONTENT_LIFE_S 7200
+#define STORE_CONTENT_LAPSE_S 1800 /* not renewed: another site's */
 #define STORE_ID_CHARS 22
 
 struct store;
@@ -137,10 +145,19 @@ int store_nodes(struct store *store, int64_t now_ms, size_t offset,
 int store_sites(struct store *store, size_t offset, store_page_fn *done,
                 void *arg);
 
-/* Assignments: json is the whole entry as the node gets it. */
-void store_assign(struct store *store, const char *id, const char *root,
-                  const char *json, int64_t now_ms); /* announces; [log n] */
-void store_release(struct store *store, const char *id, const char *root);
+/* What a site wants of a node: to hold one content. */
+struct store_want {
+    const char *site, *root, *node;
+    const char *json; /* the whole assignment as the node gets it */
+    bool tell;        /* even if the site has wanted it before */
+};
+/* Announces the assignment, if there is one. [log n] */
+void store_want(struct store *store, const struct store_want *want,
+                int64_t now_ms);
+/* If no other site wants it, the node is told that it is released, and is no
+ * holder any more, which is announced. [log n] */
+void store_unwant(struct store *store, const struct store_want *want,
+                  int64_t now_s);
 /* The node has them: at most STORE_ROOTS_MAX. [count log n] */
 #define STORE_ROOTS_MAX 512
 void store_settle(struct store *store, const char *id, const char *const *roots,
@@ -155,11 +172,12 @@ typedef void store_texts_fn(void *arg, int rc, const char *const *texts,
  */
 int store_assigned(struct store *store, const char *id, int64_t now_ms,
                    int64_t later_ms, store_texts_fn *done, void *arg);
-/* Takes at most STORE_ASSIGN_PAGE releases: their roots. [page] */
+/* Takes at most STORE_RELEASE_PAGE releases: their roots. [page] */
+#define STORE_RELEASE_PAGE 512
 int store_released(struct store *store, const char *id, store_texts_fn *done,
                    void *arg);
 
-/* Holdings; those of unknown contents are ignored. */
+/* Holdings.  What no site wants the node to hold is released instead. */
 /* bitmap: "" or "have/count bitmap".  Announces a change. [log n] */
 void store_hold(struct store *store, const char *root, const char *id,
                 const char *bitmap, int64_t now_s);
@@ -169,8 +187,9 @@ struct store_content {
     const char *iss, *sub;
     uint64_t size;
 };
+/* [1] */
 void store_content_put(struct store *store, const char *root,
-                       const struct store_content *content);
+                       const struct store_content *content, int64_t now_s);
 
 struct store_holder {
     const char *id;
@@ -180,7 +199,8 @@ struct store_holder {
 #define STORE_HOLDERS 256
 typedef void store_holders_fn(void *arg, int rc, uint64_t size,
                               const struct store_holder *list, size_t count);
-/* At most STORE_HOLDERS; rc -ENOENT: no such content. [log n + holders] */
+/* At most STORE_HOLDERS, those heard last first; rc -ENOENT: no such content.
+ * [log n + holders] */
 int store_holders(struct store *store, const char *root, int64_t now_s,
                   store_holders_fn *done, void *arg);
 

@@ -13,69 +13,111 @@
 
 void
 store_content_put(struct store *store, const char *root,
-                  const struct store_content *content)
+                  const struct store_content *content, int64_t now_s)
 {
-    link_send(store, NULL, NULL, "HSET c:{%s}:meta iss %s sub %b size %llu",
+    link_send(store, NULL, NULL,
+              "FCALL ol_content_put 1 c:{%s}:meta %s %b %llu %lld %lld %d",
               root, content->iss, content->sub, strlen(content->sub),
-              (unsigned long long)content->size);
-    link_send(store, NULL, NULL, "EXPIRE c:{%s}:meta %d", root,
-              STORE_CONTENT_LIFE_S);
+              (unsigned long long)content->size, (long long)now_s,
+              (long long)now_s + STORE_CONTENT_LAPSE_S, STORE_CONTENT_LIFE_S);
 }
 
-struct hold_call {
-    char root[OL_ROOT_HEX + 1];
+/* Calls whose reply decides whether something is announced. */
+
+struct told_call {
+    char id[OL_ROOT_HEX + 1]; /* of a node or a content */
 };
+
+static struct told_call *
+told_call(const char *id)
+{
+    struct told_call *call = calloc(1, sizeof(*call));
+
+    if (call != NULL)
+        memcpy(call->id, id, strnlen(id, OL_ROOT_HEX));
+    return call;
+}
+
+static void
+on_wanted(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct told_call *call = arg;
+
+    if (rc == 0 && link_uint(reply) == 1)
+        store_announce(store, STORE_ASSIGNED, call->id);
+    free(call);
+}
+
+void
+store_want(struct store *store, const struct store_want *want, int64_t now_ms)
+{
+    struct told_call *call = told_call(want->node);
+
+    if (call != NULL &&
+        link_send(store, on_wanted, call,
+                  "FCALL ol_content_want 4 c:{%s}:w:%s a:{%s} ad:{%s} r:{%s} "
+                  "%s %s %s %d %lld %d",
+                  want->root, want->node, want->node, want->node, want->node,
+                  want->root, want->site, want->json, (int)want->tell,
+                  (long long)now_ms, STORE_CONTENT_LIFE_S) != 0)
+        free(call);
+}
 
 static void
 on_held(struct store *store, int rc, const redisReply *reply, void *arg)
 {
-    struct hold_call *call = arg;
+    struct told_call *call = arg;
 
     if (rc == 0 && link_uint(reply) == 2)
-        store_announce(store, STORE_HELD, call->root);
+        store_announce(store, STORE_HELD, call->id);
     free(call);
 }
 
-/* HDEL and ZREM tell by their counts that something was there. */
+/* The reply tells how many holders are gone. */
 static void
 on_dropped(struct store *store, int rc, const redisReply *reply, void *arg)
 {
-    struct hold_call *call = arg;
+    struct told_call *call = arg;
 
     if (rc == 0 && link_uint(reply) == 1)
-        store_announce(store, STORE_HELD, call->root);
+        store_announce(store, STORE_HELD, call->id);
     free(call);
 }
 
-static struct hold_call *
-hold_call(const char *root)
+void
+store_unwant(struct store *store, const struct store_want *want, int64_t now_s)
 {
-    struct hold_call *call = calloc(1, sizeof(*call));
+    struct told_call *call = told_call(want->root);
 
-    if (call != NULL)
-        memcpy(call->root, root, strnlen(root, OL_ROOT_HEX));
-    return call;
+    if (call != NULL &&
+        link_send(store, on_dropped, call,
+                  "FCALL ol_content_unwant 6 c:{%s}:w:%s c:{%s}:h c:{%s}:b "
+                  "r:{%s} a:{%s} ad:{%s} %s %s %s %lld",
+                  want->root, want->node, want->root, want->root, want->node,
+                  want->node, want->node, want->root, want->site, want->node,
+                  (long long)now_s) != 0)
+        free(call);
 }
 
 void
 store_hold(struct store *store, const char *root, const char *id,
            const char *bitmap, int64_t now_s)
 {
-    struct hold_call *call = hold_call(root);
+    struct told_call *call = told_call(root);
 
     if (call != NULL &&
         link_send(store, on_held, call,
-                  "FCALL ol_content_hold 3 c:{%s}:meta c:{%s}:h c:{%s}:b %s "
-                  "%lld %d %b",
-                  root, root, root, id, (long long)now_s, STORE_HOLDING_LIFE_S,
-                  bitmap, strlen(bitmap)) != 0)
+                  "FCALL ol_content_hold 4 c:{%s}:w:%s c:{%s}:h c:{%s}:b "
+                  "r:{%s} %s %s %lld %d %b",
+                  root, id, root, root, id, root, id, (long long)now_s,
+                  STORE_HOLDING_LIFE_S, bitmap, strlen(bitmap)) != 0)
         free(call);
 }
 
 void
 store_drop(struct store *store, const char *root, const char *id)
 {
-    struct hold_call *call = hold_call(root);
+    struct told_call *call = told_call(root);
 
     link_send(store, NULL, NULL, "HDEL c:{%s}:b %s", root, id);
     if (call != NULL &&

@@ -22,7 +22,7 @@
 #include "net/log.h"
 #include "offload/encoding.h"
 
-#define LINK_VERSION 1 /* of functions.lua */
+#define LINK_VERSION 2 /* of functions.lua */
 #define LINK_RETRY_MIN_MS 100
 #define LINK_RETRY_MAX_MS 5000
 #define LINK_CHANGES_PAGE 512

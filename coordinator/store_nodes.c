@@ -13,7 +13,6 @@
 #include "offload/content.h"
 #include "offload/encoding.h"
 
-#define KEYS_LIFE_S 3600      /* of a:{N}, ad:{N} and r:{N} */
 #define NODES_KEPT_MS 1800000 /* dead ones in the index */
 
 /* u:{U}: hex SHA-256 of a URL. */
@@ -258,24 +257,6 @@ store_sites(struct store *store, size_t offset, store_page_fn *done, void *arg)
 /* Assignments and releases. */
 
 void
-store_assign(struct store *store, const char *id, const char *root,
-             const char *json, int64_t now_ms)
-{
-    link_send(store, NULL, NULL,
-              "FCALL ol_node_assign 2 a:{%s} ad:{%s} %s %s %lld %d", id, id,
-              root, json, (long long)now_ms, KEYS_LIFE_S);
-    store_announce(store, STORE_ASSIGNED, id);
-}
-
-void
-store_release(struct store *store, const char *id, const char *root)
-{
-    link_send(store, NULL, NULL,
-              "FCALL ol_node_release 3 r:{%s} a:{%s} ad:{%s} %s %d", id, id, id,
-              root, KEYS_LIFE_S);
-}
-
-void
 store_settle(struct store *store, const char *id, const char *const *roots,
              size_t count)
 {
@@ -305,11 +286,11 @@ static void
 on_texts(struct store *store, int rc, const redisReply *reply, void *arg)
 {
     struct texts_call *call = arg;
-    const char *texts[STORE_ASSIGN_PAGE], *text;
+    const char *texts[STORE_RELEASE_PAGE], *text;
     size_t count = 0;
 
     (void)store;
-    for (size_t i = 0; i < link_count(reply) && count < STORE_ASSIGN_PAGE;
+    for (size_t i = 0; i < link_count(reply) && count < STORE_RELEASE_PAGE;
          i++) {
         text = link_string(link_item(reply, i));
         if (*text != '\0')
@@ -359,7 +340,7 @@ store_released(struct store *store, const char *id, store_texts_fn *done,
     if (call == NULL)
         return -EAGAIN;
     rc = link_send(store, on_texts, call, "SPOP r:{%s} %d", id,
-                   STORE_ASSIGN_PAGE);
+                   STORE_RELEASE_PAGE);
     if (rc != 0)
         free(call);
     return rc;

@@ -44,7 +44,7 @@ $dies->start;
 $t->wait_for(sub { my %now = map { $_ => 1 } holders($root);
     $now{ $dies->id } }, 'the node to be back');
 pass 'back again, it still holds what it held';
-$origin->wait_peers('f.bin', \@nodes);
-pass 'and is offered again';
+$origin->wait_peers('f.bin', [ $dies, $stays ]);
+pass 'and is offered again, in place of the one that held for it';
 
 $t->done;
