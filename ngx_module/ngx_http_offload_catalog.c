@@ -12,7 +12,9 @@
 
 
 static uint64_t ngx_http_offload_hash(ngx_http_offload_sh_t *sh,
-    u_char *site, u_char *a, size_t alen, u_char *b, size_t blen);
+    u_char *a, size_t alen, u_char *b, size_t blen);
+static ngx_int_t ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_name_t *name);
 static void ngx_http_offload_file_unlink(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 static void ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
@@ -22,8 +24,8 @@ static void ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
 /* seeded: nobody can choose names that share a bucket */
 
 static uint64_t
-ngx_http_offload_hash(ngx_http_offload_sh_t *sh, u_char *site, u_char *a,
-    size_t alen, u_char *b, size_t blen)
+ngx_http_offload_hash(ngx_http_offload_sh_t *sh, u_char *a, size_t alen,
+    u_char *b, size_t blen)
 {
     u_char     digest[16];
     uint64_t   hash;
@@ -31,9 +33,7 @@ ngx_http_offload_hash(ngx_http_offload_sh_t *sh, u_char *site, u_char *a,
 
     ngx_md5_init(&md5);
     ngx_md5_update(&md5, sh->seed, sizeof(sh->seed));
-    ngx_md5_update(&md5, site, NGX_HTTP_OFFLOAD_SITE_LEN);
     ngx_md5_update(&md5, a, alen);
-    ngx_md5_update(&md5, "", 1);
     ngx_md5_update(&md5, b, blen);
     ngx_md5_final(digest, &md5);
 
@@ -50,8 +50,8 @@ ngx_http_offload_name_hash(ngx_http_offload_sh_t *sh,
     ngx_http_offload_name_t *name)
 {
     name->hash = ngx_http_offload_hash(sh, name->site,
-                                       name->sub.data, name->sub.len,
-                                       name->path.data, name->path.len);
+                                       NGX_HTTP_OFFLOAD_SITE_LEN,
+                                       name->sub.data, name->sub.len);
 }
 
 
@@ -101,7 +101,8 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
 
     if (name->sub.len > OL_SUB_MAX || name->path.len > NGX_MAX_PATH
         || version->type.len > NGX_HTTP_OFFLOAD_TYPE_LEN
-        || version->etag.len > NGX_HTTP_OFFLOAD_ETAG_LEN)
+        || version->etag.len > NGX_HTTP_OFFLOAD_ETAG_LEN
+        || ngx_http_offload_file_place(zone, name) != NGX_OK)
     {
         return NULL;
     }
@@ -148,6 +149,52 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
 }
 
 
+/*
+ * A subject stands for one file: where a header or the like chooses the path,
+ * others may have another one only once nobody asks for the first any more
+ */
+
+static ngx_int_t
+ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_name_t *name)
+{
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_peek(zone);
+
+    for (file = sh->file_buckets[name->hash & sh->mask];
+         file;
+         file = file->next)
+    {
+        if (file->hash == name->hash
+            && file->sub_len == name->sub.len
+            && ngx_memcmp(file->site, name->site, NGX_HTTP_OFFLOAD_SITE_LEN)
+               == 0
+            && ngx_memcmp(ngx_http_offload_file_sub(file), name->sub.data,
+                          name->sub.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (file == NULL) {
+        return NGX_OK;
+    }
+
+    if (file->generation >= zone->generation
+        && file->used + NGX_HTTP_OFFLOAD_UNUSED > ngx_time())
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_offload_file_gone(zone, file);
+
+    return NGX_OK;
+}
+
+
 ngx_uint_t
 ngx_http_offload_file_is(ngx_http_offload_file_t *file,
     ngx_http_offload_version_t *version)
@@ -169,6 +216,8 @@ void
 ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file)
 {
+    file->used = ngx_time();
+
     ngx_queue_remove(&file->queue);
     ngx_queue_insert_head(&sh->files, &file->queue);
 }
@@ -206,6 +255,8 @@ ngx_uint_t
 ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file)
 {
+    file->used = ngx_time();
+
     if (file->revoked > ngx_time()) {
         return 0;
     }
@@ -439,7 +490,8 @@ ngx_http_offload_content_find(ngx_http_offload_sh_t *sh, u_char *site,
     uint64_t                     hash;
     ngx_http_offload_content_t  *content;
 
-    hash = ngx_http_offload_hash(sh, site, root, OL_HASH_BYTES, NULL, 0);
+    hash = ngx_http_offload_hash(sh, root, OL_HASH_BYTES,
+                                 site, NGX_HTTP_OFFLOAD_SITE_LEN);
 
     for (content = sh->content_buckets[hash & sh->mask];
          content;
@@ -480,8 +532,8 @@ ngx_http_offload_content_get(ngx_http_offload_zone_t *zone, u_char *site,
 
     ngx_memcpy(content->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
     ngx_memcpy(content->root, root, OL_HASH_BYTES);
-    content->hash = ngx_http_offload_hash(sh, site, root, OL_HASH_BYTES, NULL,
-                                          0);
+    content->hash = ngx_http_offload_hash(sh, root, OL_HASH_BYTES,
+                                          site, NGX_HTTP_OFFLOAD_SITE_LEN);
 
     bucket = &sh->content_buckets[content->hash & sh->mask];
     content->next = *bucket;

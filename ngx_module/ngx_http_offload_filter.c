@@ -22,7 +22,11 @@ static ngx_int_t ngx_http_offload_direct(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 static ngx_http_offload_verdict_e ngx_http_offload_judge(
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_own_etag(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_offload_is_private(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_plain(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_own_host(ngx_http_request_t *r,
+    ngx_str_t *site);
 static void ngx_http_offload_learn(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 static void ngx_http_offload_revoke(ngx_http_request_t *r,
@@ -165,7 +169,6 @@ ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 static ngx_http_offload_verdict_e
 ngx_http_offload_judge(ngx_http_request_t *r)
 {
-    ngx_table_elt_t              *etag;
     ngx_http_offload_loc_conf_t  *olcf;
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
@@ -180,18 +183,19 @@ ngx_http_offload_judge(ngx_http_request_t *r)
         return NGX_HTTP_OFFLOAD_OTHER;
     }
 
-    /* other filters take these away if they may change the body */
+    /*
+     * other filters take the first two away if they may change the body, and
+     * have it read into memory even if its length stays
+     */
 
     if (r->headers_out.content_length_n == -1
-        || r->headers_out.last_modified_time == -1)
+        || r->headers_out.last_modified_time == -1
+        || r->filter_need_in_memory || r->filter_need_temporary)
     {
         return NGX_HTTP_OFFLOAD_PRIVATE;
     }
 
-    etag = r->headers_out.etag;
-
-    if (etag == NULL || etag->hash == 0 || etag->value.len < 3
-        || etag->value.data[0] != '"'
+    if (!ngx_http_offload_own_etag(r)
         || r->headers_out.content_length_n < olcf->min_length
         || (uint64_t) r->headers_out.content_length_n > OL_CONTENT_MAX
         || ngx_http_test_content_type(r, &olcf->types) == NULL
@@ -201,6 +205,29 @@ ngx_http_offload_judge(ngx_http_request_t *r)
     }
 
     return NGX_HTTP_OFFLOAD_PLAIN;
+}
+
+
+/* preconditions are judged by nginx's own: another one would never match */
+
+static ngx_uint_t
+ngx_http_offload_own_etag(ngx_http_request_t *r)
+{
+    u_char            text[NGX_OFF_T_LEN + NGX_TIME_T_LEN + 3], *last;
+    ngx_table_elt_t  *etag;
+
+    etag = r->headers_out.etag;
+
+    if (etag == NULL || etag->hash == 0) {
+        return 0;
+    }
+
+    last = ngx_sprintf(text, "\"%xT-%xO\"",
+                       r->headers_out.last_modified_time,
+                       r->headers_out.content_length_n);
+
+    return etag->value.len == (size_t) (last - text)
+           && ngx_memcmp(etag->value.data, text, last - text) == 0;
 }
 
 
@@ -241,11 +268,84 @@ ngx_http_offload_is_private(ngx_http_request_t *r)
 }
 
 
+/*
+ * Nodes ask at the site's own name, without query and cookies: only an answer
+ * to such a request tells what they would get, and makes a file eligible
+ */
+
+static ngx_uint_t
+ngx_http_offload_plain(ngx_http_request_t *r)
+{
+    ngx_str_t                    *site;
+    ngx_uint_t                    i;
+    ngx_http_offload_srv_conf_t  *oscf;
+
+#if (nginx_version >= 1023000)
+    if (r->headers_in.cookie) {
+#else
+    if (r->headers_in.cookies.nelts) {
+#endif
+        return 0;
+    }
+
+    if (ngx_strlchr(r->unparsed_uri.data,
+                    r->unparsed_uri.data + r->unparsed_uri.len, '?')
+        != NULL)
+    {
+        return 0;
+    }
+
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
+    site = oscf->sites->elts;
+
+    for (i = 0; i < oscf->sites->nelts; i++) {
+        if (ngx_http_offload_own_host(r, &site[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* both $host and $http_host, by which a path may be chosen */
+
+static ngx_uint_t
+ngx_http_offload_own_host(ngx_http_request_t *r, ngx_str_t *site)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *server, *host;
+
+    p = ngx_strlchr(site->data, site->data + site->len, '/') + 2;
+    len = site->data + site->len - p;
+
+    server = &r->headers_in.server;
+
+    if (server->len == 0 || server->len > len
+        || ngx_memcmp(server->data, p, server->len) != 0
+        || (server->len < len && p[server->len] != ':'))
+    {
+        return 0;
+    }
+
+    if (r->headers_in.host == NULL) {
+        return 1;
+    }
+
+    host = &r->headers_in.host->value;
+
+    return host->len == len && ngx_memcmp(host->data, p, len) == 0;
+}
+
+
 /* the file, a new version of it, or one to be tried again */
 
 static void
 ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
+    ngx_uint_t                     plain, public;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
     ngx_http_offload_version_t     version;
@@ -259,6 +359,8 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     version.type.data = r->headers_out.content_type.data;
     version.type.len = r->headers_out.content_type_len;
 
+    plain = ngx_http_offload_plain(r);
+
     sh = ngx_http_offload_lock(omcf->zone);
 
     file = ngx_http_offload_file_find(sh, &ctx->name);
@@ -268,11 +370,18 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         file = NULL;
     }
 
-    if (file == NULL) {
+    if (file == NULL && plain) {
         file = ngx_http_offload_file_create(omcf->zone, &ctx->name, &version);
     }
 
-    if (file == NULL || !ngx_http_offload_file_judged(omcf->zone, file)) {
+    public = 0;
+
+    if (file) {
+        public = plain ? ngx_http_offload_file_judged(omcf->zone, file)
+                       : ngx_http_offload_file_public(omcf->zone, file);
+    }
+
+    if (!public) {
         ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
 
     } else {

@@ -89,7 +89,11 @@ ngx_http_offload_handler(ngx_http_request_t *r)
 }
 
 
-/* what anyone may fetch, by its own URL, without credentials */
+/*
+ * What anyone may fetch, by its own URL, without credentials.  A rewrite makes
+ * a request internal, as a redirect by X-Accel or an error page does, which
+ * cannot be told from it
+ */
 
 static ngx_uint_t
 ngx_http_offload_public(ngx_http_request_t *r)
@@ -101,7 +105,7 @@ ngx_http_offload_public(ngx_http_request_t *r)
 }
 
 
-/* the subject is the path that was asked for, whatever it was rewritten to */
+/* the subject is the path that was asked for, whatever it was mapped to */
 
 static ngx_int_t
 ngx_http_offload_name(ngx_http_request_t *r, ngx_http_offload_name_t *name)

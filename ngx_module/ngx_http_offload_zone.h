@@ -29,6 +29,8 @@
                                              /* of a uint64_t each */
 #define NGX_HTTP_OFFLOAD_FRESH         60    /* seconds after a sync */
 #define NGX_HTTP_OFFLOAD_REVOKED       60    /* seconds after a private one */
+#define NGX_HTTP_OFFLOAD_UNUSED        10    /* seconds, then another path */
+                                             /* may take a subject over */
 #define NGX_HTTP_OFFLOAD_GONE          600   /* seconds that "gone" is told */
 #define NGX_HTTP_OFFLOAD_LOST          60    /* seconds between two full */
                                              /* states for what was lost */
@@ -118,6 +120,7 @@ struct ngx_http_offload_file_s {
 
     ngx_http_offload_ident_t    ident;       /* whole once READY */
     uint64_t                    demand;      /* only grows */
+    time_t                      used;        /* last */
     time_t                      checked;     /* identity, last */
     ngx_uint_t                  generation;  /* of the configuration that */
                                              /* it was last judged under */

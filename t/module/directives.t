@@ -130,19 +130,20 @@ http {
 }
 CONF
 
+my @site = ('http://www.example.org:' . $nginx->port, 'https://second.example');
 sub manifest {
     my ($port, $path) = @_;
-    my $c = Offload::Test::Sync->new($t, $key, $nginx->url($port));
+    my $c = Offload::Test::Sync->new($t, $key, $nginx->url($port), $site[$port]);
     $c->root($path);
     return $t->claims($c->get($path, 'Offload-Fetch' => 'manifest')->{content});
 }
 my $m = manifest(0, '/f.txt');
-is $m->{iss}, 'http://www.example.org:' . $nginx->port, 'the first plain name';
+is $m->{iss}, $site[0], 'the first plain name';
 is $m->{exp} - $m->{iat}, 30, 'offload_ttl from http';
 is_deeply $m->{trackers}, ['http://one'], 'offload_coordinator from http';
 $m = manifest(0, '/small/f.bin');
 is $m->{exp} - $m->{iat}, 5, 'overridden';
-is manifest(1, '/f.bin')->{iss}, 'https://second.example', 'offload_site';
+is manifest(1, '/f.bin')->{iss}, $site[1], 'offload_site';
 my %want = ('Offload-Fetch' => 'manifest');
 for ([ 0, '/a/f.bin', 'off' ], [ 0, '/b/f.txt', 'another type' ],
     [ 1, '/f.txt', 'another type, from server' ],
@@ -150,7 +151,8 @@ for ([ 0, '/a/f.bin', 'off' ], [ 0, '/b/f.txt', 'another type' ],
     [ 1, '/small/f.bin', 'smaller than 256k' ])
 {
     my ($port, $path, $why) = @$_;
-    my $r = $t->http(GET => $nginx->url($port) . $path, headers => \%want);
+    my $r = $t->http(GET => $nginx->url($port) . $path, headers =>
+        { %want, Host => $site[$port] =~ s{^.*//}{}r });
     is "$r->{status} " . ($r->{headers}{'offload-status'} // ''), '200 ', $why;
 }
 

@@ -53,6 +53,10 @@ is $t->claims($body)->{sub}, '/f.bin', 'whole';
 $r = $t->run(@curl, '-H', 'Offload-Fetch: direct', "$url/f.bin");
 ok $r->{out} =~ /\r\n\r\n(.*)/s && $1 eq $bytes, 'the file';
 
+# TLS has it read into memory, which is not to say that it was changed.
+$r = $t->run(@curl, '-H', 'Accept: application/offload+jwt', "$url/f.bin");
+like $r->{out}, qr/^content-type: application\/offload\+jwt\r$/m, 'and again';
+
 $r = $t->run(qw(curl -s -Z -k --http2 -H),
     'Accept: application/offload+jwt', '-w', "%{content_type}\n",
     map { ('-o', '/dev/null', "$url/f.bin?$_") } 1 .. 50);

@@ -69,7 +69,7 @@ ok Offload::Test::Sync::is_manifest($c->get('/2.bin', %want)), 'with its node';
 my $free = status()->{free_pages};
 for my $n (1 .. 1500) {
     my $r = $t->raw('127.0.0.1', $nginx->port, "HEAD /any/" . 'x' x 200
-        . "$n HTTP/1.0\r\n\r\n");
+        . "$n HTTP/1.0\r\nHost: 127.0.0.1:" . $nginx->port . "\r\n\r\n");
     die "not answered: $r" if $r !~ m{^HTTP/1.1 200 };
 }
 my $n = status();

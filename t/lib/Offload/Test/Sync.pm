@@ -110,10 +110,11 @@ sub root {
     return $claims->{content}{root};
 }
 
+# As the site is called, wherever it is asked.
 sub get {
     my ($self, $path, %headers) = @_;
-    return $self->{t}->http(GET => $self->{url} . $path,
-        headers => \%headers);
+    return $self->{t}->http(GET => $self->{url} . $path, headers =>
+        { Host => $self->{iss} =~ s{^https?://}{}r, %headers });
 }
 
 sub is_manifest {
