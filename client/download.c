@@ -272,6 +272,8 @@ fetch_content(struct download *d, const struct ol_manifest *manifest,
     ol_hex_encode(report->root, manifest->root, OL_HASH_BYTES);
     ol_hex_encode(report->sha256, manifest->sha256, OL_HASH_BYTES);
     report->size = manifest->size;
+    report->resumed = 0; /* pieces are looked at anew, and spoil a stream */
+    d->stream = (struct offer_stream){.received = 0};
     outcome = run_swarm(d, manifest, table, date);
     free(table);
     if (outcome == OUTCOME_OK)

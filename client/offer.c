@@ -19,6 +19,7 @@
 
 #define HEAD_STALL_MS 10000 /* an origin in need of help may be slow */
 #define RESUME_POLL_MS 50
+#define MANIFEST_TOTAL_MS 15000 /* where nothing but a manifest is wanted */
 
 struct request {
     const struct offer_task *task;
@@ -27,6 +28,8 @@ struct request {
     struct report_source *source;
     uv_timer_t poll; /* while paused: has the output room again? */
     bool done, closed;
+    bool ranged; /* asked for the rest of the file */
+    bool again;  /* there is no such rest: to be asked for the whole */
     int status;
     uint64_t total; /* of the file, 0: unknown */
     enum outcome outcome;
@@ -115,6 +118,7 @@ on_head(struct fetch *fetch, int status, void *arg)
         request->offer->kind = OFFER_REDIRECT;
         return 0;
     }
+    request->again = status == 416 && request->ranged;
     if (status != 200 && status != 206) {
         snprintf(text, sizeof(text), "HTTP status %d", status);
         return refuse(request, OUTCOME_HTTP, text);
@@ -208,6 +212,7 @@ on_done(struct fetch *fetch, const struct fetch_result *result, void *arg)
     struct offer *offer = request->offer;
 
     (void)fetch;
+    uv_timer_stop(&request->poll);
     request->done = true;
     request->fetch = NULL;
     offer->date = result->date != 0 ? result->date : (int64_t)time(NULL);
@@ -218,6 +223,11 @@ on_done(struct fetch *fetch, const struct fetch_result *result, void *arg)
         ol_error_set(request->err, EIO, "%s", result->text);
         return;
     }
+    if (offer->kind == OFFER_MANIFEST && offer->token == NULL)
+        refuse(request, OUTCOME_REFUSED, "an empty manifest");
+    if (offer->kind == OFFER_FILE && request->total > 0 &&
+        request->task->stream->received != request->total)
+        refuse(request, OUTCOME_PARTIAL, "the answer is shorter than the file");
     if (offer->kind == OFFER_REDIRECT)
         offer->redirect = strdup(result->redirect);
     if (offer->kind == OFFER_REDIRECT &&
@@ -239,15 +249,17 @@ start(struct request *request)
     const struct offer_task *task = request->task;
     char mode[64], range[64], if_range[OFFER_ETAG_MAX + 16];
     const char *headers[5] = {NULL};
-    struct fetch_request asked = {.url = task->url,
-                                  .headers = headers,
-                                  .max_body = OL_CONTENT_MAX,
-                                  .stall_ms = HEAD_STALL_MS,
-                                  .connect_ms = HEAD_STALL_MS,
-                                  .on_head = on_head,
-                                  .on_data = on_data,
-                                  .on_done = on_done,
-                                  .arg = request};
+    struct fetch_request asked = {
+        .url = task->url,
+        .headers = headers,
+        .max_body = OL_CONTENT_MAX,
+        .stall_ms = HEAD_STALL_MS,
+        .connect_ms = HEAD_STALL_MS,
+        .total_ms = task->output == NULL ? MANIFEST_TOTAL_MS : 0,
+        .on_head = on_head,
+        .on_data = on_data,
+        .on_done = on_done,
+        .arg = request};
     unsigned n = 0;
 
     headers[n++] = task->mode != NULL && strcmp(task->mode, "direct") == 0
@@ -257,8 +269,9 @@ start(struct request *request)
         snprintf(mode, sizeof(mode), "Offload-Fetch: %s", task->mode);
         headers[n++] = mode;
     }
-    if (task->output != NULL && task->stream->received > 0 &&
-        task->stream->etag[0] != '\0') {
+    request->ranged = task->output != NULL && task->stream->received > 0 &&
+                      task->stream->etag[0] != '\0';
+    if (request->ranged) {
         snprintf(range, sizeof(range), "Range: bytes=%" PRIu64 "-",
                  task->stream->received);
         snprintf(if_range, sizeof(if_range), "If-Range: %s",
@@ -294,6 +307,10 @@ offer_fetch(const struct offer_task *task, struct offer *ret,
     uv_close((uv_handle_t *)&request.poll, on_poll_closed);
     while (!request.closed)
         uv_run(&task->session->loop, UV_RUN_NOWAIT);
+    if (request.again) {
+        *task->stream = (struct offer_stream){.received = 0};
+        return offer_fetch(task, ret, err); /* once: now without a Range */
+    }
     if (request.total > 0 && task->report != NULL)
         task->report->size = request.total;
     return request.outcome;

@@ -225,17 +225,54 @@ open_pipe(struct output *out, const char *path, struct ol_error *err)
     return 0;
 }
 
+/* In a shared folder anybody can have put it there, to read or change later
+   what is then under its final name, or to have another file overwritten. */
+static int
+check_found(const struct output *out, const struct stat *st,
+            struct ol_error *err)
+{
+    if (!S_ISREG(st->st_mode))
+        return ol_error_set(err, EINVAL, "%s: not a regular file", out->part);
+    if (st->st_uid != geteuid())
+        return ol_error_set(err, EPERM,
+                            "%s: is another user's; remove it, or name another "
+                            "file with -o",
+                            out->part);
+    if (st->st_nlink > 1)
+        return ol_error_set(err, EPERM,
+                            "%s: has another name too (a hard link); remove it",
+                            out->part);
+    return 0;
+}
+
+/* A download that ended just now has given the file its final name. */
+static bool
+still_part(const struct output *out, const struct stat *st)
+{
+    struct stat now;
+
+    return lstat(out->part, &now) == 0 && now.st_dev == st->st_dev &&
+           now.st_ino == st->st_ino;
+}
+
 static int
 open_part(struct output *out, struct ol_error *err)
 {
+    const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
     struct stat st;
+    bool found;
+    int rc;
 
-    out->fd = open(out->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    out->fd = open(out->part, flags | O_CREAT | O_EXCL, 0666);
+    found = out->fd < 0 && errno == EEXIST;
+    if (found)
+        out->fd = open(out->part, flags | O_NONBLOCK);
     if (out->fd < 0 || fstat(out->fd, &st) < 0)
         return ol_error_set(err, errno, "%s: %s", out->part, strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return ol_error_set(err, EINVAL, "%s: not a regular file", out->part);
-    if (flock(out->fd, LOCK_EX | LOCK_NB) < 0)
+    rc = found ? check_found(out, &st, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (flock(out->fd, LOCK_EX | LOCK_NB) < 0 || !still_part(out, &st))
         return ol_error_set(err, EBUSY, "%s: another download is writing to it",
                             out->part);
     return 0;
@@ -473,6 +510,8 @@ int
 output_begin_stream(struct output *out, uint64_t offset, const char *url,
                     const char *etag, struct ol_error *err)
 {
+    if (out->pipe && offset > 0)
+        return 0; /* goes on behind what waits to go out */
     forget_content(out);
     out->pieces = false;
     out->stream_pos = offset;

@@ -36,7 +36,7 @@ $r = $t->offload('get', '--json', '-o', $out, $site->url);
 is $r->{status}, 0, 'the next run finishes' or diag $r->{err};
 ok $t->read($out) eq $bytes, 'intact';
 ok !-e $part, 'and FILE.part is gone';
-my $report = $t->json($r->{out});
+my ($report, $sum) = $t->json($r->{out});
 cmp_ok $report->{resumed}, '>', 2_000_000, 'it used what was there';
 my ($peer) = grep { $_->{kind} eq 'peer' } @{ $report->{sources} };
 is $report->{resumed} + $peer->{bytes}, length $bytes,
@@ -56,6 +56,35 @@ $r = $t->offload('get', '-o', $out, $site->url);
 is $r->{status}, 23, 'a FILE.part that is a link is refused';
 is $t->read('precious'), 'precious', 'and not written through';
 unlink $part;
+
+# Nor is anything written to what has another name, or belongs to another user,
+# who could change FILE later.
+link $t->path('precious'), $part;
+$r = $t->offload('get', '-o', $out, $site->url);
+is $r->{status}, 23, 'a FILE.part with another name is refused';
+like $r->{err}, qr/hard link/, 'it says why';
+is $t->read('precious'), 'precious', 'and its content is what it was';
+unlink $part;
+SKIP: {
+    skip 'only root can give files away', 2 if $> != 0;
+    $t->write('out.bin.part', '');
+    chown 65534, -1, $part;
+    $r = $t->offload('get', '-o', $out, $site->url);
+    is $r->{status}, 23, 'a FILE.part of another user is refused';
+    like $r->{err}, qr/another user/, 'it says why';
+    unlink $part;
+}
+
+# What is known of a plain transfer does not count with a manifest.
+$t->write('out.bin.part', substr $bytes, 0, 3_000_000);
+$t->write('out.bin.part.etag', $site->url . "\n$site->{etag}");
+$r = $t->offload('get', '--json', '-o', $out, $site->url);
+is $r->{status}, 0, 'a FILE.part of a plain transfer' or diag $r->{err};
+ok $t->read($out) eq $bytes, 'is taken over by pieces';
+$report = $t->json($r->{out});
+$sum = $report->{resumed};
+$sum += $_->{bytes} for @{ $report->{sources} };
+is $sum, length $bytes, 'each counted once';
 
 # FILE that is a link stays one; its target is replaced.
 symlink $t->path('precious'), $t->path('link');
