@@ -78,7 +78,7 @@ terminal_width(void)
 {
     struct winsize size;
 
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col < LINE_CAP ? size.ws_col : LINE_CAP - 1;
     return 80;
 }

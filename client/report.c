@@ -5,6 +5,7 @@
  */
 #include "client/report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -64,6 +65,19 @@ text_or_null(const char *text)
     return text[0] != '\0' ? json_string(text) : json_null();
 }
 
+/* As typed, but for what is no UTF-8 (or was cut amid a character). */
+static json_t *
+url_json(const char *url)
+{
+    struct ol_error clean;
+    json_t *json = json_string(url);
+
+    if (json != NULL)
+        return json;
+    ol_error_set(&clean, EINVAL, "%s", url);
+    return json_string(clean.text);
+}
+
 static json_t *
 source_json(const struct report_source *source)
 {
@@ -95,8 +109,8 @@ report_json(const struct report *report)
             json_array_append_new(culprits, culprit_json(source));
     }
     return json_pack(
-        "{s:s, s:o, s:o, s:I, s:I, s:f, s:b, s:o, s:o, s:I, s:I, s:o}", "url",
-        report->url, "root", text_or_null(report->root), "sha256",
+        "{s:o, s:o, s:o, s:I, s:I, s:f, s:b, s:o, s:o, s:I, s:I, s:o}", "url",
+        url_json(report->url), "root", text_or_null(report->root), "sha256",
         text_or_null(report->sha256), "size", (json_int_t)report->size,
         "resumed", (json_int_t)report->resumed, "seconds", report->seconds,
         "verified", report->verified, "sources", sources, "culprits", culprits,

@@ -16,6 +16,7 @@
 
 #include "client/session.h"
 #include "offload/content.h"
+#include "offload/error.h"
 
 #define HEADERS_MAX 8
 #define RETRY_AFTER_MAX_S 60
@@ -29,7 +30,7 @@ struct transfer {
     uint32_t piece_got;
     EVP_MD_CTX *sha;
     bool over;
-    char reason[400];
+    struct ol_error reason; /* may quote what the source sent */
     char have[4096]; /* a bitmap of 24,000 pieces; longer ones are ignored */
     bool has_have;
     uint64_t retry_ms;
@@ -73,8 +74,7 @@ note_refusal(struct transfer *transfer, struct fetch *fetch)
     const char *after = fetch_header(fetch, "Retry-After");
     long seconds = after != NULL ? strtol(after, NULL, 10) : 0;
 
-    snprintf(transfer->reason, sizeof(transfer->reason), "HTTP status %d",
-             transfer->status);
+    ol_error_set(&transfer->reason, EPROTO, "HTTP status %d", transfer->status);
     if (seconds > 0)
         transfer->retry_ms =
             1000 * (uint64_t)(seconds < RETRY_AFTER_MAX_S ? seconds
@@ -97,17 +97,17 @@ on_head(struct fetch *fetch, int status, void *arg)
         return -1;
     }
     if (coding != NULL && strcasecmp(coding, "identity") != 0) {
-        snprintf(transfer->reason, sizeof(transfer->reason),
-                 "the answer is encoded (%.40s)", coding);
+        ol_error_set(&transfer->reason, EPROTO, "the answer is encoded (%.40s)",
+                     coding);
         return -1;
     }
     if (status == 206
             ? !range_matches(transfer, fetch_header(fetch, "Content-Range"))
             : !length_matches(transfer,
                               fetch_header(fetch, "Content-Length"))) {
-        snprintf(transfer->reason, sizeof(transfer->reason),
-                 "HTTP status %d, but not the range that was asked for",
-                 status);
+        ol_error_set(&transfer->reason, EPROTO,
+                     "HTTP status %d, but not the range that was asked for",
+                     status);
         return -1;
     }
     transfer->head_ok = true;
@@ -136,8 +136,8 @@ piece_complete(struct transfer *transfer)
     transfer->piece++;
     transfer->piece_got = 0;
     if (!right)
-        snprintf(transfer->reason, sizeof(transfer->reason),
-                 "wrong bytes in piece %" PRIu32, piece);
+        ol_error_set(&transfer->reason, EPROTO, "wrong bytes in piece %" PRIu32,
+                     piece);
     more = transfer->task.on_piece(transfer->task.arg, piece, right);
     transfer->over = !more || transfer->pos == transfer->end;
     /* At the end of the Range nothing is cut off: the connection lives on. */
@@ -195,14 +195,15 @@ on_done(struct fetch *fetch, const struct fetch_result *result, void *arg)
     struct transfer *transfer = arg;
     struct transfer_result end = {.end = end_of(transfer, result->error),
                                   .retry_ms = transfer->retry_ms,
-                                  .reason = transfer->reason};
+                                  .reason = transfer->reason.text};
 
     (void)fetch;
     if (transfer->has_have)
         end.have = transfer->have;
-    if (end.end != TRANSFER_OVER && transfer->reason[0] == '\0')
-        snprintf(transfer->reason, sizeof(transfer->reason), "%s",
-                 result->text);
+    if (end.end != TRANSFER_OVER && transfer->reason.text[0] == '\0')
+        ol_error_set(&transfer->reason, EPROTO, "%s",
+                     result->text[0] != '\0' ? result->text
+                                             : "ended too early");
     transfer->task.on_end(transfer->task.arg, &end);
     transfer_free(transfer);
 }

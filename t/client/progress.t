@@ -25,6 +25,12 @@ my @long = grep { length > 110 } split /[\r\n]+/, $r->{out} =~ s/\e\[K//gr;
 is "@long", '', 'within the width of the terminal';
 like $r->{out}, qr/\r\e\[K.*9000000 bytes in/s, 'then it makes way';
 
+$r = $t->run('script', '-qec', "stty cols 12; $program get -o $out "
+    . $site->url, '/dev/null');
+@bars = grep { /%/ } split /[\r\n]+/, $r->{out} =~ s/\e\[K//gr;
+cmp_ok scalar @bars, '>', 3, 'a narrow terminal';
+is join('', grep { length > 12 } @bars), '', 'is not wide enough, but enough';
+
 $r = $t->offload('get', '-o', $out, $site->url);
 unlike $r->{err}, qr/[\r\e]/, 'no control characters without a terminal';
 like $r->{err}, qr/^9000000 bytes in \d+\.\d s: 9000000 from peers/m,
