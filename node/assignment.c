@@ -252,9 +252,9 @@ set_others(json_t *json, const struct assignment_source *list, size_t count)
     int rc = others == NULL;
 
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = json_array_append_new(others,
-                                   json_pack("{s:s, s:s}", "iss", list[i].iss,
-                                             "sub", list[i].sub));
+        rc = json_array_append_new(
+            others,
+            json_pack("{s:s, s:s}", "iss", list[i].iss, "sub", list[i].sub));
     if (rc == 0)
         rc = json_object_set(json, "others", others);
     json_decref(others);

@@ -390,6 +390,17 @@ load_entry(struct loading *loading, struct store_entry *entry,
     return 0;
 }
 
+/* Left alone, its folder would keep the content from being taken again. */
+static int
+discard(struct contents *c, const struct store_entry *entry, const char *why)
+{
+    char hex[OL_ROOT_HEX + 1];
+
+    ol_hex_encode(hex, entry->root, OL_HASH_BYTES);
+    log_warn("storage: %s is removed: its assignment is damaged: %s", hex, why);
+    return store_remove(c->options.store, entry->root);
+}
+
 static int
 on_entry(void *arg, struct store_entry *entry)
 {
@@ -403,7 +414,7 @@ on_entry(void *arg, struct store_entry *entry)
                  CONTENTS_MAX);
     else if (assignment_parse(entry->assignment, strlen(entry->assignment), &a,
                               &err) != 0)
-        log_warn("storage: an assignment is damaged: %s", err.text);
+        rc = discard(loading->contents, entry, err.text);
     else
         rc = load_entry(loading, entry, a);
     assignment_unref(a);

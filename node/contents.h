@@ -177,6 +177,9 @@ void content_put(struct contents *contents, struct content *content,
 void content_checked(struct contents *contents, struct content *content,
                      uint32_t index, bool good);
 
+/* A ready piece could not be read: it is checked before it is served again. */
+void content_doubt(struct content *content, uint32_t index);
+
 /* Contents with pieces to fetch, for prefetch.c. */
 struct content_list *contents_lacking(struct contents *contents);
 

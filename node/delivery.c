@@ -216,6 +216,8 @@ read_body(void *arg, uint64_t pos, char *dst, size_t max)
     ssize_t n;
 
     if (!content_ready(d->content, index)) {
+        if (is_wanted(d, index))
+            return 0;
         if (d->error != 0 || want_ahead(d, index) != 0)
             return -1;
         return 0;
@@ -228,7 +230,10 @@ read_body(void *arg, uint64_t pos, char *dst, size_t max)
     if (max == 0)
         return 0;
     n = pread(d->content->open->file.fd, dst, max, (off_t)offset);
-    return n > 0 ? n : -1; /* 0: somebody has cut the file */
+    if (n > 0)
+        return n;
+    content_doubt(d->content, index); /* 0: somebody has cut the file */
+    return -1;
 }
 
 static void
@@ -304,6 +309,8 @@ deliver(struct delivery *d)
 
     if (lacking > last || strcmp(http_method(d->request), "HEAD") == 0) {
         answer(d, false);
+    } else if (is_wanted(d, first)) {
+        return; /* what became of a later one does not matter yet */
     } else if (d->error != 0) {
         refuse_error(d, d->error);
     } else if (!d->may_pull && lacks_some(d)) {

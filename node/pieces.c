@@ -32,6 +32,10 @@ run_sync(struct job *base)
                             &job->content->open->file, &job->have, job->sure);
 }
 
+/*
+ * Pages whose writing failed are clean afterwards: another sync of them would
+ * succeed without writing, so after a failure each piece is checked again.
+ */
 static void
 done_sync(struct job *base)
 {
@@ -43,7 +47,10 @@ done_sync(struct job *base)
     c->syncs--;
     content->syncing = false;
     if (job->error != 0) {
-        c->failed = true;
+        c->failed =
+            c->failed || c->flushed != NULL; /* else it is tried again */
+        memset(content->sure.bits, 0, ol_bitmap_bytes(content->sure.count));
+        content->sure.set = 0;
         content->unsynced = !content->gone && c->flushed == NULL;
         log_limited(&kind, LOG_ERROR_,
                     "%s: pieces cannot be written down: %s; is the disk full?",
@@ -155,6 +162,12 @@ content_checked(struct contents *c, struct content *content, uint32_t index,
     content_update_lacking(c, content);
     mark_unsynced(c, content);
     content_notify(c, content);
+}
+
+void
+content_doubt(struct content *content, uint32_t index)
+{
+    ol_bitmap_put(&content->sure, index, false);
 }
 
 uint32_t

@@ -550,8 +550,11 @@ store_sync(struct store *store, const uint8_t root[OL_HASH_BYTES],
     struct stat st;
     int dir, rc;
 
-    if (fdatasync(file->fd) != 0 || fstat(file->fd, &st) != 0)
-        return -errno;
+    if (fdatasync(file->fd) != 0 || fstat(file->fd, &st) != 0) {
+        rc = -errno;
+        posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+        return rc;
+    }
     content_name(root, "", name);
     dir = folder_open(store->dir, name);
     if (dir < 0)

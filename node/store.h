@@ -92,6 +92,7 @@ int store_piece_write(const struct store_file *file, uint32_t index,
 /*
  * Syncs data, then writes down what is there.  Every piece of `have` must have
  * been written before the call; sure: and checked, by this run or before it.
+ * If it fails, what is cached of data is forgotten: a check reads the disk.
  */
 int store_sync(struct store *store, const uint8_t root[OL_HASH_BYTES],
                const struct store_file *file, const struct ol_bitmap *have,

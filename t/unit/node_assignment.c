@@ -132,9 +132,9 @@ test_sources(void)
     char *text;
 
     must(json != NULL);
-    json_object_set_new(json, "others",
-                        json_pack("[{s:s, s:s}]", "iss", "https://x.example",
-                                  "sub", "/x"));
+    json_object_set_new(
+        json, "others",
+        json_pack("[{s:s, s:s}]", "iss", "https://x.example", "sub", "/x"));
     must(assignment_from_json(json, &a, &err) == 0);
     is_int(a->other_count, 0, "a coordinator cannot name other sites");
     is_int(assignment_next(a, false, &b), -ENOENT, "there is no next one");
