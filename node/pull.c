@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#define DISK_MIN_MS 1000 /* the pause after a write that failed; doubles */
+#define DISK_MAX_MS 60000
+
 static void pull_begin(struct pull *p);
 
 /* The queue */
@@ -19,6 +22,8 @@ fits(const struct puller *puller, uint32_t len, bool background)
 {
     unsigned part = background ? 2 : 1;
 
+    if (puller->disk_failures > 0)
+        return puller->active_count == 0;
     if (background && puller->background_count >= PULLS_ACTIVE / part)
         return false;
     return puller->active_count == 0 ||
@@ -113,6 +118,26 @@ pull_finish(struct pull *p, int error)
     }
     pull_free(p);
     kick(puller);
+}
+
+void
+puller_disk_works(struct puller *puller)
+{
+    puller->disk_failures = 0;
+    puller->disk_after = 0;
+}
+
+void
+puller_disk_failed(struct puller *puller)
+{
+    uint32_t n = puller->disk_failures;
+    uint64_t pause = (uint64_t)DISK_MIN_MS << (n < 6 ? n : 6), now;
+
+    now = uv_now(puller->node->loop);
+    if (now < puller->disk_after)
+        return; /* it was under way before the pause began */
+    puller->disk_failures++;
+    puller->disk_after = now + (pause < DISK_MAX_MS ? pause : DISK_MAX_MS);
 }
 
 /* What is asked for */

@@ -4,7 +4,9 @@
  *
  * Limits: PULLS_ACTIVE at a time within PULL_MEMORY bytes of buffers (one is
  * always allowed), at most half of both for prefetching; PULLS_MAX with those
- * that wait.  Each attempt has a time limit, so each want ends.
+ * that wait.  Each attempt has a time limit, so each want ends.  While pieces
+ * cannot be written, none are fetched but one at a time, after pauses that
+ * grow.
  */
 #ifndef NODE_PULL_H
 #define NODE_PULL_H
@@ -34,7 +36,8 @@ struct want { /* embedded in who wants a piece */
     TAILQ_ENTRY(want) link;
     /*
      * 0: the piece is there.  -ESTALE: the content has been dropped.
-     * -EHOSTUNREACH: nobody could give it.  -ENOSPC, -EIO: the disk.
+     * -EHOSTUNREACH: nobody could give it.  -ENOSPC: the disk, or the
+     * budget, takes no more now.  -EIO: no memory to check it.
      * -EACCES: WANT_CHECK only, and it is not there.
      */
     void (*done)(struct want *want, int error);

@@ -66,13 +66,19 @@ struct puller {
     TAILQ_HEAD(, refresh) refreshes;
     unsigned count; /* all pulls */
     unsigned active_count, background_count;
-    size_t memory; /* bytes of the active ones' buffers */
+    size_t memory;          /* bytes of the active ones' buffers */
+    uint32_t disk_failures; /* writes that failed, in a row */
+    uint64_t disk_after;    /* loop ms: nothing is fetched before */
     uv_timer_t kick;
     bool stopping;
 };
 
-/* pull.c: the wants are told; the pull is gone. */
+/* pull.c */
+/* The wants are told; the pull is gone. */
 void pull_finish(struct pull *p, int error);
+/* A piece could be written, or not: what cannot be kept is not fetched. */
+void puller_disk_works(struct puller *puller);
+void puller_disk_failed(struct puller *puller);
 
 /* pull_source.c */
 /* Room, plan, ticket, then source after source. */

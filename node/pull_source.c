@@ -81,6 +81,8 @@ prepare(struct pull *p)
         return -ESTALE;
     if (!may_fetch(p))
         return -EACCES;
+    if (uv_now(node->loop) < p->puller->disk_after)
+        return -ENOSPC;
     if (!p->reserved) {
         rc =
             content_reserve(node->contents, p->content, p->len, !p->background);
@@ -186,6 +188,7 @@ done_write(struct job *base)
     if (p->content->gone) {
         pull_finish(p, -ESTALE);
     } else if (p->job_error == 0) {
+        puller_disk_works(p->puller);
         p->reserved = false; /* it stays with the content */
         content_put(contents, p->content, p->index);
         pull_finish(p, 0);
@@ -193,7 +196,8 @@ done_write(struct job *base)
         log_limited(&kind, LOG_ERROR_, "%s, piece %u: cannot be written: %s",
                     p->content->hex, (unsigned)p->index,
                     strerror(-p->job_error));
-        pull_finish(p, -EIO);
+        puller_disk_failed(p->puller);
+        pull_finish(p, -ENOSPC);
     } else if (p->source == PULL_ORIGIN) {
         origin_lost(p, "a piece from the origin is not what the site signed: "
                        "the file has changed");
@@ -336,7 +340,8 @@ pull_next_source(struct pull *p)
         return;
     }
     p->step = STEP_FETCH;
-    if (p->plan_next == p->plan_len && p->patient && !p->background)
+    if (p->patient &&
+        (p->hop || (p->plan_next == p->plan_len && !p->background)))
         make_plan(p); /* somebody has begun to wait */
     while (p->plan_next < p->plan_len) {
         uint8_t source = p->plan[p->plan_next];
