@@ -326,11 +326,12 @@ void
 content_assign(struct contents *c, struct content *content,
                uint16_t coordinators)
 {
-    if (content->gone)
+    if (content->gone || content->assigned == coordinators)
         return;
     content->assigned = coordinators;
     quota_set_released(&c->quota, &content->quota, coordinators == 0);
     content_update_lacking(c, content);
+    opened_write_released(c, content);
 }
 
 /* All of them */
@@ -357,14 +358,14 @@ contents_insert(struct contents *c, const struct assignment *a,
 
 struct loading {
     struct contents *contents;
-    uint16_t (*told)(void *arg, const struct assignment *a);
-    void *arg;
+    const struct contents_loader *loader;
 };
 
 static int
 load_entry(struct loading *loading, struct store_entry *entry,
            const struct assignment *a)
 {
+    const struct contents_loader *loader = loading->loader;
     struct contents *c = loading->contents;
     struct content *content;
     int rc = content_create(entry->root, entry->size, &content);
@@ -381,8 +382,11 @@ load_entry(struct loading *loading, struct store_entry *entry,
                ol_bitmap_bytes(content->have.count));
         content->sure.set = content->have.set;
     }
-    content->assigned = content->told = loading->told(loading->arg, a);
-    content->dirty = content->told;
+    content->told = loader->told(loader->arg, a);
+    content->dirty = content->assigned = content->told;
+    if (entry->released != NULL)
+        content->assigned &=
+            (uint16_t)~loader->released(loader->arg, entry->released);
     content->quota.bytes = overhead(content->size) + held_bytes(content);
     content->quota.released = content->assigned == 0;
     quota_insert(&c->quota, &content->quota);
@@ -423,11 +427,9 @@ on_entry(void *arg, struct store_entry *entry)
 }
 
 int
-contents_load(struct contents *c,
-              uint16_t (*told)(void *arg, const struct assignment *a),
-              void *arg)
+contents_load(struct contents *c, const struct contents_loader *loader)
 {
-    struct loading loading = {c, told, arg};
+    struct loading loading = {c, loader};
     int rc = store_scan(c->options.store, on_entry, &loading);
 
     while (rc == 0 && c->quota.used > c->quota.limit && evict_one(c, true))

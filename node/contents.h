@@ -92,6 +92,8 @@ struct contents_options {
     /* Told after a change that coordinators should hear of.  dropped: it is
      * gone; content->told says who knew it. */
     void (*changed)(void *arg, struct content *content, bool dropped);
+    /* Those coordinators as text (free()), NULL without memory. */
+    char *(*dump_released)(void *arg, uint16_t coordinators);
     void *arg;
 };
 int contents_create(uv_loop_t *loop, const struct contents_options *options,
@@ -99,13 +101,15 @@ int contents_create(uv_loop_t *loop, const struct contents_options *options,
 /* After contents_flush, when no jobs are under way; then run the loop once. */
 void contents_free(struct contents *contents);
 
-/*
- * Reads the store, and evicts what is over the limit.  told(assignment) gives
- * the coordinators by bit.
- */
+/* Coordinators by bit: of an assignment, and of what dump_released wrote. */
+struct contents_loader {
+    uint16_t (*told)(void *arg, const struct assignment *a);
+    uint16_t (*released)(void *arg, const char *text);
+    void *arg;
+};
+/* Reads the store, and evicts what is over the limit. */
 int contents_load(struct contents *contents,
-                  uint16_t (*told)(void *arg, const struct assignment *a),
-                  void *arg);
+                  const struct contents_loader *loader);
 
 /* NULL: not here. */
 struct content *contents_find(struct contents *contents,

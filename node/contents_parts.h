@@ -66,6 +66,8 @@ void content_notify(struct contents *c, struct content *content);
 
 /* opened.c */
 void opened_free(struct opened *open); /* NULL is legal */
+/* Who released it is written down. */
+void opened_write_released(struct contents *c, struct content *content);
 /* The last user has gone; the first one comes. */
 void opened_idle(struct contents *c, struct content *content);
 void opened_busy(struct contents *c, struct content *content);

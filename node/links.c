@@ -126,6 +126,44 @@ links_bits(void *arg, const struct assignment *a)
 }
 
 char *
+links_dump(const struct links *links, uint16_t bits)
+{
+    const char *urls[ASSIGNMENT_COORDINATORS];
+    size_t count = links_urls(links, bits, urls), len = 1;
+    char *text, *end;
+
+    for (size_t i = 0; i < count; i++)
+        len += strlen(urls[i]) + 1;
+    end = text = malloc(len);
+    if (text == NULL)
+        return NULL;
+    *end = '\0';
+    for (size_t i = 0; i < count; i++) {
+        end = stpcpy(end, urls[i]);
+        end = stpcpy(end, "\n");
+    }
+    return text;
+}
+
+uint16_t
+links_parse(void *arg, const char *text)
+{
+    const struct links *links = arg;
+    uint16_t bits = 0;
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+
+        for (size_t i = 0; i < links->count; i++)
+            if (strlen(links->list[i].url) == len &&
+                memcmp(links->list[i].url, text, len) == 0)
+                bits |= (uint16_t)(1u << i);
+        text += len + (text[len] == '\n');
+    }
+    return bits;
+}
+
+char *
 links_callback(const struct links *links, const char *nonce, const char *aud,
                size_t *ret_len)
 {

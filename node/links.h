@@ -32,6 +32,10 @@ size_t links_urls(const struct links *links, uint16_t bits,
 /* The bits of those that an assignment came from. */
 uint16_t links_bits(void *links, const struct assignment *a);
 
+/* Those bits' coordinators as text, a line each (free()), and back again. */
+char *links_dump(const struct links *links, uint16_t bits);
+uint16_t links_parse(void *links, const char *text);
+
 /* The answer to a call-back (free()), NULL: none of this node's coordinators.
  */
 char *links_callback(const struct links *links, const char *nonce,

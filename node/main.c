@@ -102,6 +102,13 @@ on_changed(void *arg, struct content *content, bool dropped)
         links_kick(node.links);
 }
 
+static char *
+dump_released(void *arg, uint16_t coordinators)
+{
+    (void)arg;
+    return links_dump(node.links, coordinators);
+}
+
 static int
 open_store(struct ol_error *err)
 {
@@ -147,15 +154,19 @@ make_parts(void)
     struct contents_options options = {.store = node.store,
                                        .jobs = &node.jobs,
                                        .limit = node.options.size,
-                                       .changed = on_changed};
+                                       .changed = on_changed,
+                                       .dump_released = dump_released};
+    struct contents_loader loader = {links_bits, links_parse, NULL};
     int rc = links_create(&node, &node.links);
+
+    loader.arg = node.links;
 
     if (rc == 0)
         rc = rate_create(node.loop, node.options.rate, &node.rate);
     if (rc == 0)
         rc = contents_create(node.loop, &options, &node.contents);
     if (rc == 0)
-        rc = contents_load(node.contents, links_bits, node.links);
+        rc = contents_load(node.contents, &loader);
     if (rc == 0)
         rc = open_network();
     if (rc == 0)

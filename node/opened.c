@@ -2,7 +2,8 @@
  * What is in memory of contents that are in use, and the small files that
  * belong to them (contents.h).
  *
- * Owns: opening, closing the least recently used, manifest and assignment.
+ * Owns: opening, closing the least recently used, manifest, assignment and
+ * release.
  * Must not know pieces.
  */
 #include "node/contents_parts.h"
@@ -224,6 +225,16 @@ replace_start(struct contents *c, struct content *content, const char *name,
     TAILQ_INSERT_TAIL(&c->replaces, r, link);
     if (c->replace_count++ == 0)
         replace_next(c);
+}
+
+void
+opened_write_released(struct contents *c, struct content *content)
+{
+    char *text = c->options.dump_released(
+        c->options.arg, content->told & (uint16_t)~content->assigned);
+
+    if (text != NULL)
+        replace_start(c, content, "released", text, strlen(text));
 }
 
 void

@@ -56,7 +56,8 @@ folder_delete(int parent, const char *name)
     static const char *const files[] = {
         "data",           "table",      "manifest",
         "manifest.new",   "assignment", "have.new",
-        "assignment.new", "have",       NULL};
+        "assignment.new", "have",       "released",
+        "released.new",   NULL};
     int dir = folder_open(parent, name);
 
     if (dir < 0)
@@ -211,6 +212,11 @@ scan_content(int parent, const char *name, uint64_t generation,
         return 0;
     rc = file_read(dir, "assignment", STORE_ASSIGNMENT_MAX, &entry.assignment,
                    &len);
+    if (rc == 0) {
+        rc = file_read(dir, "released", STORE_RELEASED_MAX, &entry.released,
+                       &len);
+        rc = rc == -ENOENT ? 0 : rc;
+    }
     if (rc == 0)
         rc = have_read(dir, &head, &entry.have);
     if (rc == 0)
@@ -228,6 +234,7 @@ scan_content(int parent, const char *name, uint64_t generation,
         }
     }
     free(entry.assignment);
+    free(entry.released);
     return rc;
 }
 

@@ -5,6 +5,7 @@
  *   manifest    the site's signed manifest, as it came
  *   assignment  what the coordinator said of it (JSON)
  *   have        which pieces are there
+ *   released    the coordinators that no longer want it, a line each; or none
  *
  * A folder appears and goes by rename, so it is there whole or not at all.  A
  * piece's bit reaches `have` only after the data was synced.  What `have` says
@@ -28,6 +29,7 @@
 #include "offload/error.h"
 
 #define STORE_ASSIGNMENT_MAX 65536 /* bytes */
+#define STORE_RELEASED_MAX 8192
 
 struct store;
 
@@ -48,7 +50,7 @@ struct store_entry {
     uint64_t size;
     struct ol_bitmap have;
     bool sure;
-    char *assignment; /* NUL-terminated text, borrowed */
+    char *assignment, *released; /* NUL-terminated, borrowed; NULL if none */
 };
 /*
  * All contents; what a crash left half made or half removed is deleted.  The
@@ -66,7 +68,7 @@ struct store_new {
 };
 /* -EEXIST: it is there already; nothing was changed. */
 int store_add(struct store *store, const struct store_new *content);
-/* Replaces "manifest" or "assignment" in one step. */
+/* Replaces "manifest", "assignment" or "released" in one step. */
 int store_replace(struct store *store, const uint8_t root[OL_HASH_BYTES],
                   const char *name, const void *data, size_t len);
 /* From now on it is gone, even after a crash. */

@@ -225,7 +225,7 @@ sub reply {
         '', $body;
 }
 
-# From now on the coordinator says this: store => 'two'; and refuses that:
+# From now on the coordinator says this: store => 'two', release => [root]; and refuses that:
 # refuse => [target, claim, bound that it must reach, status, body, type, ...].
 sub say_from_now {
     my ($self, %o) = @_;
@@ -294,7 +294,7 @@ sub _beat {
     $self->reply($socket, 200, $self->jws($key, 'offload-assign+jwt', {
         iss => $key->{id}, aud => $id, iat => int(time), exp => int(time) + 60,
         seq => $claims->{seq}, store => $self->_knob('store') // 'one', next => 10000,
-        assign => \@new, release => [] }));
+        assign => \@new, release => $self->_knob('release') // [] }));
 }
 
 1;
