@@ -159,7 +159,7 @@ void
 http_reply_error(struct http_request *r, int status, const char *fmt, ...)
 {
     static const char *const headers[] = {"Content-Type: application/json",
-                                          NULL};
+                                          "Cache-Control: no-store", NULL};
     struct ol_error error;
     char text[sizeof(error.text)];
     va_list args;

@@ -7,6 +7,7 @@
  * not know any route or message.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,12 +15,14 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "net/hangup.h"
 #include "net/httpd_parts.h"
 #include "net/listen.h"
 #include "net/log.h"
+#include "offload/netaddr.h"
 
 #define HTTPD_CONNECTIONS 1024
 #define HTTPD_IDLE_S 30
@@ -27,6 +30,8 @@
 #define HTTPD_POOL_BYTES 8192
 /* Request bodies in memory at a time, of all connections together. */
 #define HTTPD_BODIES_MAX (64u << 20)
+/* And of one IPv4 address, or one /64. */
+#define HTTPD_BODIES_SOURCE (HTTPD_BODIES_MAX / 8)
 #define HTTPD_BODY_FIRST 4096
 /* What is read and thrown away of a body that is too long, for its 413. */
 #define HTTPD_EXCESS_MAX (1u << 20)
@@ -36,6 +41,7 @@
  */
 #define HTTPD_WAKE_MANY 128
 #define HTTPD_WAKE_MS 10
+
 /* Life of a request. */
 
 /* An absolute-form target (RFC 9112 section 3.2.2) is cut to its path. */
@@ -106,6 +112,8 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
     if (r->response != NULL)
         MHD_destroy_response(r->response);
     r->httpd->bodies -= r->body_cap;
+    if (r->source != NULL)
+        *r->source -= r->body_cap;
     free(r->body);
     free(r->uri);
     r->connection = NULL;
@@ -153,13 +161,50 @@ request_begin(struct http_request *r, const char *method)
     return r->answered ? request_queue(r) : MHD_YES;
 }
 
+/* Multiply-shift hashing: the product's top bits depend on all of the key. */
+static size_t *
+source_slot(struct httpd *httpd, const struct sockaddr *peer)
+{
+    struct ol_addr addr;
+    uint64_t key = 0;
+
+    if (ol_addr_from_sockaddr(peer, &addr) == 0) {
+        bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr.bytes);
+
+        memcpy(&key, addr.bytes + (v4 ? 8 : 0), sizeof(key));
+    }
+    return &httpd->sources[key * httpd->seed >> (64 - HTTPD_SOURCES_LOG2)];
+}
+
+/* Room for that many bytes: MHD_NO if this or all addresses have too many. */
+static enum MHD_Result
+body_grow(struct http_request *r, size_t cap)
+{
+    struct httpd *httpd = r->httpd;
+    size_t more = cap - r->body_cap;
+    char *body;
+
+    if (r->source == NULL)
+        r->source = source_slot(httpd, http_peer(r));
+    if (httpd->bodies + more > HTTPD_BODIES_MAX ||
+        *r->source + more > HTTPD_BODIES_SOURCE)
+        return MHD_NO;
+    body = realloc(r->body, cap);
+    if (body == NULL)
+        return MHD_NO;
+    httpd->bodies += more;
+    *r->source += more;
+    r->body = body;
+    r->body_cap = cap;
+    return MHD_YES;
+}
+
 /* MHD_NO closes the connection. */
 static enum MHD_Result
 request_body(struct http_request *r, const char *data, size_t len)
 {
     struct httpd *httpd = r->httpd;
     size_t cap = r->body_cap, need = r->body_len + len;
-    char *body;
 
     if (need > httpd->max_body) { /* chunked; answered at its end */
         r->body_len = need;
@@ -170,14 +215,8 @@ request_body(struct http_request *r, const char *data, size_t len)
             cap = HTTPD_BODY_FIRST;
         while (cap < need + 1)
             cap *= 2;
-        if (httpd->bodies - r->body_cap + cap > HTTPD_BODIES_MAX)
+        if (body_grow(r, cap) != MHD_YES)
             return MHD_NO;
-        body = realloc(r->body, cap);
-        if (body == NULL)
-            return MHD_NO;
-        httpd->bodies += cap - r->body_cap;
-        r->body = body;
-        r->body_cap = cap;
     }
     memcpy(r->body + r->body_len, data, len);
     r->body_len = need;
@@ -361,6 +400,9 @@ httpd_create(uv_loop_t *loop, const struct httpd_options *options,
         free(httpd);
         return rc;
     }
+    if (getrandom(&httpd->seed, sizeof(httpd->seed), 0) < 0)
+        httpd->seed = 0;
+    httpd->seed |= 1;
     httpd->max_body = options->max_body;
     httpd->handler = options->handler;
     httpd->arg = options->arg;

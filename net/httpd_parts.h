@@ -10,6 +10,8 @@
 
 #include "net/httpd.h"
 
+#define HTTPD_SOURCES_LOG2 10
+
 struct http_request {
     struct httpd *httpd;
     struct MHD_Connection *connection;
@@ -25,6 +27,7 @@ struct http_request {
 
     char *body;
     size_t body_len, body_cap;
+    size_t *source; /* its address's slot of httpd->sources, once needed */
 
     int status;
     struct MHD_Response *response; /* until it is queued */
@@ -51,6 +54,9 @@ struct httpd {
 
     size_t max_body;
     size_t bodies; /* bytes allocated for request bodies */
+    /* The same by address; addresses that share a slot share its limit. */
+    size_t sources[1 << HTTPD_SOURCES_LOG2];
+    uint64_t seed; /* nobody can choose whose slot is shared */
     void (*handler)(struct http_request *request, void *arg);
     void *arg;
 

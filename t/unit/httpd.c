@@ -209,6 +209,8 @@ test_targets(void)
             "GET [/2]", "two in one connection");
     answers("HEAD /x HTTP/1.1\r\n" END, 0, "Content-Length: 16\r\n",
             "HEAD says a length");
+    answers("GET /error HTTP/1.1\r\n" END, 0, "Cache-Control: no-store\r\n",
+            "an error is not kept");
     answers("GET /error HTTP/1.1\r\n" END, 0, "{\"error\":\"not \\\"??\\\"\"}",
             "an error is JSON and printable");
 }
