@@ -50,7 +50,10 @@ app_id(const struct app *app)
     return ol_key_id(app->key);
 }
 
-int64_t app_now_ms(void); /* since 1970 */
+/* For what is measured here alone: it never jumps. */
+int64_t app_ticks_ms(void);
+/* For what others read, since 1970. */
+int64_t app_now_ms(void);
 static inline int64_t
 app_now(void)
 {

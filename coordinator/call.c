@@ -63,7 +63,7 @@ reply_later(struct http_request *r, int status, const char *why)
 {
     char retry[32], body[128];
     const char *const headers[] = {retry, "Content-Type: application/json",
-                                   NULL};
+                                   "Cache-Control: no-store", NULL};
     int len;
 
     refusal_log(r, status, why);

@@ -126,7 +126,7 @@ content_add(struct contents *contents, const struct sync_entry *entry)
 static void
 content_name(struct contents *contents, struct content *c, const char *sub)
 {
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
     char *copy;
 
     if (strcmp(c->sub, sub) == 0) {

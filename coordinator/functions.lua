@@ -6,7 +6,7 @@
 -- Every function runs in constant time, or logarithmic in one key's size, for
 -- each item that it is given, returns or finds expired.
 
-local VERSION = 2
+local VERSION = 3
 
 -- Results: 0 or above is good, these are refusals.
 local STALE, TAKEN, UNKNOWN, FULL = -1, -2, -3, -4
@@ -275,11 +275,34 @@ local function content_hold(keys, args)
     return (new or turned == 1) and 2 or 1
 end
 
--- site:{S}; iss now_s.  1 if it is new, else 0.
+-- site:{S} sites; S iss now_s.  1 if it is new, else 0.
 local function site_put(keys, args)
-    redis.call('HSETNX', keys[1], 'iss', args[1])
+    redis.call('HSETNX', keys[1], 'iss', args[2])
     redis.call('HSETNX', keys[1], 'seq', 0)
-    return redis.call('HSETNX', keys[1], 'joined', args[2])
+    redis.call('HSET', keys[1], 'seen', args[3])
+    redis.call('ZADD', keys[2], 'NX', args[3], args[1])
+    return redis.call('HSETNX', keys[1], 'joined', args[3])
+end
+
+-- site:{S}; fields and values.
+local function site_synced(keys, args)
+    if redis.call('EXISTS', keys[1]) == 1 then
+        redis.call('HSET', keys[1], unpack(args))
+    end
+    return 1
+end
+
+-- site:{S} sites; S before_s.  1: it is not known (any more).
+local function site_forget(keys, args)
+    for _, at in ipairs(redis.call('HMGET', keys[1], 'joined', 'seen',
+        'synced')) do
+        if at and tonumber(at) >= tonumber(args[2]) then
+            return 0
+        end
+    end
+    redis.call('DEL', keys[1])
+    redis.call('ZREM', keys[2], args[1])
+    return 1
 end
 
 -- site:{S}; floor.  The next seq of the site's pusher, 0 for no such site.
@@ -325,5 +348,7 @@ redis.register_function('ol_content_unwant', content_unwant)
 redis.register_function('ol_content_hold', content_hold)
 redis.register_function('ol_site_put', site_put)
 redis.register_function('ol_site_seq', site_seq)
+redis.register_function('ol_site_synced', site_synced)
+redis.register_function('ol_site_forget', site_forget)
 redis.register_function('ol_lease_take', lease_take)
 redis.register_function('ol_lease_drop', lease_drop)

@@ -155,7 +155,7 @@ on_assigned(void *arg, int rc, const char *const *texts, size_t count)
     for (size_t i = 0; i < count && rc == 0; i++)
         json_array_append_new(beat->assign, json_loads(texts[i], 0, NULL));
     if (json_array_size(beat->assign) > 0 || rc != 0 || node == NULL ||
-        app_now_ms() >= beat->until_ms)
+        app_ticks_ms() >= beat->until_ms)
         beat_finish(beat);
     else
         beat_hold(beat, node);
@@ -217,7 +217,7 @@ beat_accepted(struct beat *beat)
     if (node->held != NULL)
         beat_answer(node->held, NULL);
     holdings_store(beat);
-    beat->until_ms = same_store ? app_now_ms() + (int64_t)m->wait_ms : 0;
+    beat->until_ms = same_store ? app_ticks_ms() + (int64_t)m->wait_ms : 0;
     beat_read(beat);
 }
 
@@ -370,7 +370,7 @@ static void
 on_tick(uv_timer_t *timer)
 {
     struct beats *beats = timer->data;
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
     struct beat *beat, *next;
 
     for (beat = TAILQ_FIRST(&beats->held); beat != NULL; beat = next) {

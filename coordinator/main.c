@@ -30,6 +30,15 @@ app_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t
+app_ticks_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 unsigned
 app_random(unsigned below)
 {
@@ -42,7 +51,7 @@ app_random(unsigned below)
 bool
 app_may_call(struct app *app, const struct sockaddr *source, const char *target)
 {
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
     struct ol_addr addr;
     uint8_t prefix[16];
     size_t len;

@@ -71,7 +71,7 @@ node_live(struct nodes *nodes, struct node *node, int64_t until_ms)
     if (until_ms > node->alive_until_ms)
         node->alive_until_ms = until_ms;
     if (!node->alive && node->number != 0 &&
-        node->alive_until_ms > app_now_ms()) {
+        node->alive_until_ms > app_ticks_ms()) {
         node->alive = true;
         log_info("node %s is alive at %s", node->id, node->url);
         node_changed(nodes, node);
@@ -111,7 +111,7 @@ node_add(struct nodes *nodes, const char *id)
         return NULL;
     }
     memcpy(node->id, id, OL_KEY_CHARS);
-    node->alive_until_ms = app_now_ms(); /* kept a while, if never heard */
+    node->alive_until_ms = app_ticks_ms(); /* kept a while, if never heard */
     TAILQ_INSERT_HEAD(&nodes->list, node, link); /* version 0: no change */
     nodes->count++;
     return node;
@@ -177,9 +177,9 @@ nodes_beat(struct nodes *nodes, struct node *node,
     node->load_rate = load->load_rate;
     node->load_connections = load->load_connections;
     node->load_free = load->load_free;
-    node->beat_ms = app_now_ms();
+    node->beat_ms = app_ticks_ms();
     node_live(nodes, node, node->beat_ms + STORE_NODE_LIFE_MS);
-    store_node_alive(nodes->app->store, node->id, node->beat_ms);
+    store_node_alive(nodes->app->store, node->id, app_now_ms());
     if (!was)
         store_announce(nodes->app->store, STORE_NODE, node->id);
 }
@@ -207,7 +207,7 @@ on_load(void *arg, int rc, const struct store_node *from)
             node->load_free = from->load_free;
             if (from->life_ms > 0)
                 node_live(load->nodes, node,
-                          app_now_ms() + (int64_t)from->life_ms);
+                          app_ticks_ms() + (int64_t)from->life_ms);
         }
     }
     free(load);
@@ -240,7 +240,7 @@ static void
 on_page(void *arg, int rc, const struct store_entry *list, size_t count)
 {
     struct nodes *nodes = arg;
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms(), ahead = now - app_now_ms();
     struct node *node;
 
     if (rc == -ECANCELED)
@@ -250,7 +250,7 @@ on_page(void *arg, int rc, const struct store_entry *list, size_t count)
         node = nodes_intern(nodes, list[i].id);
         if (node == NULL)
             continue;
-        node_live(nodes, node, (int64_t)list[i].score);
+        node_live(nodes, node, (int64_t)list[i].score + ahead);
         if (now - node->beat_ms > STORE_NODE_LIFE_MS / 2)
             nodes_load(nodes, list[i].id); /* another process's: its load */
     }
@@ -271,7 +271,7 @@ static void
 on_tick(uv_timer_t *timer)
 {
     struct nodes *nodes = timer->data;
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
     struct node *node, *next;
 
     for (node = TAILQ_FIRST(&nodes->list); node != NULL; node = next) {

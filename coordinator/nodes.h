@@ -29,7 +29,7 @@ struct node {
     uint64_t capacity, rate; /* as registered */
     uint64_t load_rate, load_connections, load_free;
     double weight;
-    int64_t alive_until_ms;
+    int64_t alive_until_ms; /* by app_ticks_ms */
     int64_t beat_ms; /* the last heartbeat to this process */
     bool alive;
     bool loading;

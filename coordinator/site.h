@@ -24,6 +24,7 @@ struct site {
     struct site_fetch *fetch;
     int64_t document_next_ms, document_ms; /* next try; last try */
     unsigned document_failures;
+    int64_t answered_ms; /* the last good answer of an instance; 0: none */
 
     struct contents *contents; /* while leased */
     struct sync *syncs[SITE_INSTANCES];

@@ -69,6 +69,7 @@ site_begin(struct site *site)
     site->leased = true;
     site->document_next_ms = 0;
     site->document_failures = 0;
+    site->answered_ms = 0;
     log_info("site %s: this process pushes to it", site->iss);
 }
 
@@ -101,6 +102,18 @@ struct lease_call {
     char id[SITE_ID_CHARS + 1];
 };
 
+static struct lease_call *
+lease_call(struct sites *sites, const struct site *site)
+{
+    struct lease_call *call = malloc(sizeof(*call));
+
+    if (call != NULL) {
+        call->sites = sites;
+        memcpy(call->id, site->id, sizeof(call->id));
+    }
+    return call;
+}
+
 static void
 on_lease(void *arg, int rc, uint64_t value)
 {
@@ -124,19 +137,54 @@ on_lease(void *arg, int rc, uint64_t value)
 static void
 lease_ask(struct sites *sites, struct site *site, int64_t now)
 {
-    struct lease_call *call = malloc(sizeof(*call));
+    struct lease_call *call = lease_call(sites, site);
 
     site->lease_next_ms = now + SITES_RENEW_MS / 2 + app_random(SITES_RENEW_MS);
     if (call == NULL)
         return;
-    call->sites = sites;
-    memcpy(call->id, site->id, sizeof(call->id));
     site->lease_asked_ms = now;
     if (store_lease(site->app->store, site->id, SITES_LEASE_MS, on_lease,
                     call) != 0)
         free(call);
     else
         site->asking = true;
+}
+
+/* Leaving a site to others. */
+
+static void
+on_forget(void *arg, int rc, uint64_t value)
+{
+    struct lease_call *call = arg;
+    struct site *site;
+
+    if (rc == 0 && value == 1 &&
+        (site = site_find(call->sites, call->id)) != NULL &&
+        site->gone_ms == 0) {
+        log_info("site %s: forgotten", site->iss);
+        site->gone_ms = app_ticks_ms();
+    }
+    free(call);
+}
+
+static void
+site_give_up(struct site *site)
+{
+    struct sites *sites = site->app->sites;
+    struct lease_call *call;
+
+    log_info("site %s: left to other processes, since this one cannot read its "
+             "keys and document",
+             site->iss);
+    site_end(site);
+    store_lease_drop(site->app->store, site->id);
+    site->lease_next_ms =
+        app_ticks_ms() + SITES_OUT_MS + app_random(SITES_OUT_MS / 2);
+    call = lease_call(sites, site);
+    if (call != NULL &&
+        store_site_forget(site->app->store, site->id, app_now() - SITES_KEPT_S,
+                          on_forget, call) != 0)
+        free(call);
 }
 
 /* The document. */
@@ -173,7 +221,7 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
 {
     static struct log_kind refused = {.name = "site documents"};
     struct site *site = arg;
-    int64_t now = app_now_ms(), wait = BACKOFF_MIN_MS;
+    int64_t now = app_ticks_ms(), wait = BACKOFF_MIN_MS;
 
     site->fetch = NULL;
     if (rc == 0) {
@@ -185,7 +233,12 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
     log_limited(&refused, LOG_WARN_, "site %s: %s", site->iss, why);
     if (rc == -EBADMSG)
         syncs_stop(site); /* it does not want this coordinator any more */
-    wait <<= site->document_failures < 6 ? site->document_failures++ : 6;
+    wait <<= site->document_failures < 6 ? site->document_failures : 6;
+    if (++site->document_failures >= SITES_FAILURES &&
+        (site->answered_ms == 0 || now - site->answered_ms > SITES_SILENT_MS)) {
+        site_give_up(site);
+        return;
+    }
     if (wait > BACKOFF_MAX_MS)
         wait = BACKOFF_MAX_MS;
     site->document_next_ms = now + wait / 2 + app_random((unsigned)wait);
@@ -227,7 +280,7 @@ static void
 on_tick(uv_timer_t *timer)
 {
     struct sites *sites = timer->data;
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
     struct site *site, *next;
 
     if (!store_is_up(sites->app->store))

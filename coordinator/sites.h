@@ -19,6 +19,13 @@
 /* A site's keys and document are read again after this, or when they fail. */
 #define SITES_DOCUMENT_MS 1800000
 #define SITES_REFETCH_MS 60000
+/* A process that cannot read it so often, nor is answered by an instance for so
+ * long, leaves the site to others, and stays out for a while. */
+#define SITES_FAILURES 3
+#define SITES_SILENT_MS 60000
+#define SITES_OUT_MS 60000
+/* A site that neither joined nor synced for so long is forgotten. */
+#define SITES_KEPT_S (7 * 86400)
 /* An emptied store is noticed within STORE_POLL_MS: it has lost the sites, and
  * is told them again; they are not gone. */
 #define SITES_GONE_MS 5000

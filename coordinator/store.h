@@ -23,7 +23,8 @@
  *   r:{N}          set     R: releases to tell, at most 4096; an hour.  A
  *                          hint: c:{R}:w:N decides, so each is told again
  *                          when the node lists the content again
- *   site:{S}       hash    iss joined seq synced epoch contents
+ *   site:{S}       hash    iss joined seen seq synced epoch contents; seen:
+ *                          when it joined last
  *   lease:{S}      string  the process that pushes to the site; some seconds
  *   c:{R}:meta     hash    iss sub size until; two hours, renewed by the
  *                          pusher of the first site; of another after `until`
@@ -216,6 +217,10 @@ typedef void store_site_fn(void *arg, int rc, const struct store_site *site);
 /* rc -ENOENT: unknown. [1] */
 int store_site_get(struct store *store, const char *id, store_site_fn *done,
                    void *arg);
+/* If it neither joined nor synced since before_s; value: 1 if the store does
+ * not know it (any more). [log n] */
+int store_site_forget(struct store *store, const char *id, int64_t before_s,
+                      store_value_fn *done, void *arg);
 void store_site_synced(struct store *store, const char *id,
                        const struct store_site *site);
 /* value: the next seq, at least floor.  rc -ENOENT: no such site. [1] */

@@ -22,10 +22,10 @@
 #include "net/log.h"
 #include "offload/encoding.h"
 
-#define LINK_VERSION 2 /* of functions.lua */
+#define LINK_VERSION 3 /* of functions.lua */
 #define LINK_RETRY_MIN_MS 100
 #define LINK_RETRY_MAX_MS 5000
-#define LINK_CHANGES_PAGE 512
+#define LINK_CHANGES_PAGE 512 /* a full one is followed by the next at once */
 
 /* functions.lua, as it stands in the source folder at build time. */
 __asm__(".pushsection .rodata\n"
@@ -462,6 +462,8 @@ link_connect(struct store *store)
 
 /* The stream of changes, and the watch over the connection. */
 
+static void changes_read(struct store *store);
+
 static void
 on_changes(struct store *store, int rc, const redisReply *reply, void *arg)
 {
@@ -485,6 +487,17 @@ on_changes(struct store *store, int rc, const redisReply *reply, void *arg)
             store->events.on_change(store->events.arg,
                                     (enum store_change)kind[0], id);
     }
+    if (count == LINK_CHANGES_PAGE)
+        changes_read(store);
+}
+
+static void
+changes_read(struct store *store)
+{
+    if (!store->polling &&
+        link_send(store, on_changes, NULL, "XREAD COUNT %d STREAMS changes %s",
+                  LINK_CHANGES_PAGE, store->last_change) == 0)
+        store->polling = true;
 }
 
 /* A Redis that was emptied while connected has lost its id. */
@@ -511,12 +524,8 @@ on_tick(uv_timer_t *timer)
     if (now - since > STORE_ANSWER_MS) {
         link_lost(store, "no answer, connecting again");
     } else if (store->up && !store->polling) {
-        store->polling = true;
         link_send(store, on_same_id, NULL, "GET store");
-        if (link_send(store, on_changes, NULL,
-                      "XREAD COUNT %d STREAMS changes %s", LINK_CHANGES_PAGE,
-                      store->last_change) != 0)
-            store->polling = false;
+        changes_read(store);
     }
 }
 

@@ -109,14 +109,13 @@ store_site_put(struct store *store, const char *id, const char *iss,
 
     if (call == NULL)
         return -EAGAIN;
-    rc = link_send(store, on_put, call, "FCALL ol_site_put 1 site:{%s} %s %lld",
-                   id, iss, (long long)now_s);
-    if (rc != 0) {
+    rc = link_send(store, on_put, call,
+                   "FCALL ol_site_put 2 site:{%s} sites %s "
+                   "%s %lld",
+                   id, id, iss, (long long)now_s);
+    if (rc != 0)
         free(call);
-        return rc;
-    }
-    link_send(store, NULL, NULL, "ZADD sites NX %lld %s", (long long)now_s, id);
-    return 0;
+    return rc;
 }
 
 static void
@@ -155,12 +154,30 @@ store_site_get(struct store *store, const char *id, store_site_fn *done,
     return rc;
 }
 
+int
+store_site_forget(struct store *store, const char *id, int64_t before_s,
+                  store_value_fn *done, void *arg)
+{
+    struct site_call *call = site_call(id, done, arg);
+    int rc;
+
+    if (call == NULL)
+        return -EAGAIN;
+    rc = link_send(store, on_value, call,
+                   "FCALL ol_site_forget 2 site:{%s} sites %s %lld", id, id,
+                   (long long)before_s);
+    if (rc != 0)
+        free(call);
+    return rc;
+}
+
 void
 store_site_synced(struct store *store, const char *id,
                   const struct store_site *site)
 {
-    link_send(store, NULL, NULL,
-              "HSET site:{%s} synced %llu epoch %s contents %llu", id,
-              (unsigned long long)site->synced, site->epoch,
-              (unsigned long long)site->contents);
+    link_send(
+        store, NULL, NULL,
+        "FCALL ol_site_synced 1 site:{%s} synced %llu epoch %s contents %llu",
+        id, (unsigned long long)site->synced, site->epoch,
+        (unsigned long long)site->contents);
 }

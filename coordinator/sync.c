@@ -188,7 +188,7 @@ sync_failed(struct sync *sync, const char *why)
     wait <<= sync->failures < 7 ? sync->failures : 7;
     if (wait > SYNC_BACKOFF_MAX_MS)
         wait = SYNC_BACKOFF_MAX_MS;
-    sync->next_ms = app_now_ms() + wait / 2 + app_random((unsigned)wait / 2);
+    sync->next_ms = app_ticks_ms() + wait / 2 + app_random((unsigned)wait / 2);
     if (++sync->failures >= SYNC_FAILURES)
         site_refetch(sync->site);
     if (sync->phase == SYNC_FULL)
@@ -248,7 +248,7 @@ phase_next(struct sync *sync, const struct sync_answer *answer, uint64_t seq)
     if (sync->phase == SYNC_LEARN) {
         if (!answer->more) {
             sync->phase = SYNC_FULL;
-            sync->settle_ms = app_now_ms() + SYNC_SETTLE_MS;
+            sync->settle_ms = app_ticks_ms() + SYNC_SETTLE_MS;
         }
         return;
     }
@@ -268,7 +268,7 @@ static void
 synced_store(struct sync *sync, const struct sync_answer *answer, int64_t now)
 {
     struct site *site = sync->site;
-    const struct store_site record = {.synced = (uint64_t)(now / 1000),
+    const struct store_site record = {.synced = (uint64_t)app_now(),
                                       .epoch = answer->epoch_text,
                                       .contents =
                                           contents_count(site->contents)};
@@ -282,9 +282,10 @@ synced_store(struct sync *sync, const struct sync_answer *answer, int64_t now)
 static void
 answer_take(struct sync *sync, const struct sync_answer *answer, uint64_t seq)
 {
-    int64_t now = app_now_ms();
+    int64_t now = app_ticks_ms();
 
     sync->failures = 0;
+    sync->site->answered_ms = now;
     sync->next_ms = now;
     if (!sync->known ||
         memcmp(sync->epoch, answer->epoch, sizeof(sync->epoch)) != 0) {
@@ -407,7 +408,7 @@ sync_send(struct sync *sync, uint64_t seq)
         rc = body_post(sync, x, body);
     free(body);
     x->seq = seq;
-    sync->sent_ms = app_now_ms();
+    sync->sent_ms = app_ticks_ms();
     if (sync->phase != SYNC_LEARN)
         sync->base = seq;
     if (rc != 0)
@@ -430,15 +431,15 @@ on_seq(void *arg, int rc, uint64_t seq)
         return;
     }
     if (rc == -ENOENT && sync->site->gone_ms == 0)
-        sync->site->gone_ms = app_now_ms();
-    sync->next_ms = app_now_ms() + SYNC_BACKOFF_MS;
+        sync->site->gone_ms = app_ticks_ms();
+    sync->next_ms = app_ticks_ms() + SYNC_BACKOFF_MS;
 }
 
 /* The instance's lease and keys are the caller's care. */
 void
 sync_tick(struct sync *sync, int64_t now)
 {
-    uint64_t floor = (uint64_t)now;
+    uint64_t floor = (uint64_t)app_now_ms();
 
     if (sync->asking || sync->quick.fetch != NULL || now < sync->next_ms)
         return;
@@ -463,7 +464,7 @@ sync_tick(struct sync *sync, int64_t now)
 void
 sync_refresh(struct sync *sync)
 {
-    sync->settle_ms = app_now_ms() + SYNC_SETTLE_MS;
+    sync->settle_ms = app_ticks_ms() + SYNC_SETTLE_MS;
     sync->parts = 0;
     if (sync->phase == SYNC_LIVE)
         sync->phase = SYNC_FULL;

@@ -111,6 +111,8 @@ test_weight(void)
     ok(placement_weight(1ull << 34, 1ull << 40) ==
            placement_weight(1ull << 34, 0),
        "no rate at all is the fastest");
+    ok(placement_weight(1ull << 60, 0) == placement_weight(4ull << 40, 0),
+       "more than 4 TiB weighs no more");
     ok(placement_weight(0, 1) > 0, "no weight is zero");
 }
 
