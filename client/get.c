@@ -40,10 +40,10 @@ static const char usage[] =
     "  -h, --help\n"
     "\n"
     "Exit status: 0 done; 2 usage; 6 unknown host; 7 no connection; 18 ended\n"
-    "early; 22 HTTP error; 23 cannot write; 28 timeout; 60 TLS certificate; "
-    "91\n"
-    "manifest refused; 92 the file kept changing; 93 wrong checksum; 130\n"
-    "interrupted.\n";
+    "early; 22 HTTP error; 23 cannot write; 27 no memory; 28 timeout; 56\n"
+    "protocol error; 60 TLS certificate; 91 manifest refused; 92 the file "
+    "kept\n"
+    "changing; 93 wrong checksum; 130 interrupted.\n";
 
 struct get_options {
     const char *output;
@@ -84,7 +84,9 @@ name_from_url(const char *url)
                              &len) != 0)
         return NULL;
     name = strrchr(path, '/') + 1;
-    return name[0] != '\0' ? strdup(name) : NULL;
+    if (name[0] == '\0')
+        return NULL;
+    return strdup(strcmp(name, "-") != 0 ? name : "./-"); /* no pipe */
 }
 
 static enum outcome

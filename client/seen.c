@@ -159,6 +159,11 @@ update(const char *folder, const char *key, int64_t iat, const char *root,
         rc = seen_merge(text, key, iat, root, &merged, err);
     if (rc == 0 && merged != NULL)
         rc = write_list(path, merged, err);
+    if (rc == -ESTALE)
+        ol_error_set(err, ESTALE,
+                     "iat: older than the manifest of another version, noted "
+                     "in %s",
+                     path);
     free(text);
     free(merged);
     return rc;

@@ -83,6 +83,10 @@ ok $t->read($out) eq $bytes, 'to the whole file';
 cmp_ok $t->json($r->{out})->{resumed}, '>', 400_000, 'from where it was';
 is_deeply [ glob "$out.*" ], [], 'nothing is left beside it';
 
+$r = $t->offload({ dir => $t->dir }, 'get', '-q', $server->url . '/-');
+is $r->{status} . $r->{out}, '0', 'a URL that ends in "-" is no pipe';
+ok $t->read('-') eq $bytes, 'but a file of that name';
+
 $r = $t->offload('get', '-o', $out, $server->url . '/moved');
 is $r->{status}, 0, 'a redirect is followed' or diag $r->{err};
 ok $t->read($out) eq $bytes, 'to the file';

@@ -92,6 +92,7 @@ test_file(void)
     is_int(seen_note(&manifest, &err), 0, "the same version, older");
     manifest.root[0] = 2;
     is_int(seen_note(&manifest, &err), -ESTALE, "another version, older");
+    has_str(err.text, path, "and where that is known from");
     setenv("XDG_STATE_HOME", "/proc/self/nothing", 1);
     ok(seen_note(&manifest, &err) < 0, "a folder that cannot be made");
     has_str(err.text, "/proc/self/nothing", "is named");
