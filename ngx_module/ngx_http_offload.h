@@ -139,6 +139,7 @@ ngx_int_t ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
     ngx_http_offload_ident_t *ident, struct ol_digest *digest);
 ngx_int_t ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
     ngx_http_offload_ident_t *ident, struct ol_digest *digest, char **failed);
+void ngx_http_offload_state_drop(u_char *dir, u_char *root);
 
 /* ngx_http_offload_index.c: has files hashed in the thread pool */
 

@@ -1,8 +1,8 @@
 
 /*
- * The catalogue: which file a (site, subject, path) stands for, which content
- * that is, what has changed since when, and who is said to have the content.
- * Knows nothing of requests.  The caller holds the lock of the zone.
+ * The catalogue: which file a (site, subject, path) stands for, whether it may
+ * be offered, and what has changed since when.  Knows nothing of requests.
+ * The caller holds the lock of the zone.
  */
 
 
@@ -11,21 +11,17 @@
 #include <ngx_md5.h>
 
 
-static uint64_t ngx_http_offload_hash(ngx_http_offload_sh_t *sh,
-    u_char *a, size_t alen, u_char *b, size_t blen);
 static ngx_int_t ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
     ngx_http_offload_name_t *name);
 static void ngx_http_offload_file_unlink(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
-static void ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_content_t *content);
 
 
 /* seeded: nobody can choose names that share a bucket */
 
-static uint64_t
-ngx_http_offload_hash(ngx_http_offload_sh_t *sh, u_char *a, size_t alen,
-    u_char *b, size_t blen)
+uint64_t
+ngx_http_offload_seeded_hash(ngx_http_offload_sh_t *sh, u_char *a,
+    size_t alen, u_char *b, size_t blen)
 {
     u_char     digest[16];
     uint64_t   hash;
@@ -49,9 +45,9 @@ void
 ngx_http_offload_name_hash(ngx_http_offload_sh_t *sh,
     ngx_http_offload_name_t *name)
 {
-    name->hash = ngx_http_offload_hash(sh, name->site,
-                                       NGX_HTTP_OFFLOAD_SITE_LEN,
-                                       name->sub.data, name->sub.len);
+    name->hash = ngx_http_offload_seeded_hash(sh, name->site,
+                                              NGX_HTTP_OFFLOAD_SITE_LEN,
+                                              name->sub.data, name->sub.len);
 }
 
 
@@ -357,6 +353,10 @@ ngx_http_offload_file_gone(ngx_http_offload_zone_t *zone,
     file->gone = 1;
     file->left = ngx_time();
 
+    if (file->content) {
+        file->content->gone++;
+    }
+
     ngx_queue_insert_head(&sh->gone, &file->queue);
     ngx_http_offload_file_changed(sh, file);
 }
@@ -377,6 +377,7 @@ ngx_http_offload_file_free(ngx_http_offload_zone_t *zone,
     }
 
     if (file->content) {
+        file->content->gone -= file->gone;
         ngx_http_offload_content_leave(zone, file->content);
     }
 
@@ -402,10 +403,7 @@ ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
         ngx_http_offload_manifest_drop(zone, file->manifest);
     }
 
-    if (file->content) {
-        ngx_http_offload_content_leave(zone, file->content);
-        file->content = NULL;
-    }
+    /* the content stays: coordinators have been told of it */
 
     file->state = NGX_HTTP_OFFLOAD_QUEUED;
 
@@ -414,7 +412,10 @@ ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
 }
 
 
-/* ties a hashed file to its content; NGX_ERROR: no memory, still HASHING */
+/*
+ * Ties a hashed file to its content, if it has none yet.  NGX_ERROR: no memory,
+ * still HASHING; NGX_DECLINED: another content than it had
+ */
 
 ngx_int_t
 ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
@@ -423,6 +424,12 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     size_t                       len;
     ngx_http_offload_sh_t       *sh;
     ngx_http_offload_content_t  *content;
+
+    if (file->content
+        && ngx_memcmp(file->content->root, digest->root, OL_HASH_BYTES) != 0)
+    {
+        return NGX_DECLINED;
+    }
 
     sh = ngx_http_offload_peek(zone);
 
@@ -433,8 +440,13 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
         goto failed;
     }
 
-    if (content->uses++ == 0) {
-        ngx_queue_remove(&content->queue);
+    if (file->content == NULL) {
+
+        if (content->uses++ == 0) {
+            ngx_queue_remove(&content->queue);
+        }
+
+        file->content = content;
     }
 
     len = (size_t) digest->piece_count * OL_HASH_BYTES;
@@ -443,7 +455,6 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
         content->table = ngx_http_offload_alloc(zone, len);
 
         if (content->table == NULL) {
-            ngx_http_offload_content_leave(zone, content);
             goto failed;
         }
 
@@ -455,7 +466,6 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
 
     content->lost = 0;
 
-    file->content = content;
     file->state = NGX_HTTP_OFFLOAD_READY;
     file->retry = 0;
     file->checked = 0;
@@ -480,213 +490,4 @@ ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
     manifest->file->manifest = NULL;
     ngx_queue_remove(&manifest->queue);
     ngx_http_offload_free(zone, manifest);
-}
-
-
-ngx_http_offload_content_t *
-ngx_http_offload_content_find(ngx_http_offload_sh_t *sh, u_char *site,
-    u_char *root)
-{
-    uint64_t                     hash;
-    ngx_http_offload_content_t  *content;
-
-    hash = ngx_http_offload_hash(sh, root, OL_HASH_BYTES,
-                                 site, NGX_HTTP_OFFLOAD_SITE_LEN);
-
-    for (content = sh->content_buckets[hash & sh->mask];
-         content;
-         content = content->next)
-    {
-        if (content->hash == hash
-            && ngx_memcmp(content->root, root, OL_HASH_BYTES) == 0
-            && ngx_memcmp(content->site, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0)
-        {
-            return content;
-        }
-    }
-
-    return NULL;
-}
-
-
-/* the content, made if need be; a new one is spare until a file uses it */
-
-ngx_http_offload_content_t *
-ngx_http_offload_content_get(ngx_http_offload_zone_t *zone, u_char *site,
-    u_char *root)
-{
-    ngx_http_offload_sh_t       *sh;
-    ngx_http_offload_content_t  *content, **bucket;
-
-    sh = ngx_http_offload_peek(zone);
-
-    content = ngx_http_offload_content_find(sh, site, root);
-    if (content) {
-        return content;
-    }
-
-    content = ngx_http_offload_alloc(zone, sizeof(ngx_http_offload_content_t));
-    if (content == NULL) {
-        return NULL;
-    }
-
-    ngx_memcpy(content->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
-    ngx_memcpy(content->root, root, OL_HASH_BYTES);
-    content->hash = ngx_http_offload_hash(sh, root, OL_HASH_BYTES,
-                                          site, NGX_HTTP_OFFLOAD_SITE_LEN);
-
-    bucket = &sh->content_buckets[content->hash & sh->mask];
-    content->next = *bucket;
-    *bucket = content;
-
-    ngx_queue_insert_head(&sh->spare, &content->queue);
-    sh->ncontents++;
-
-    return content;
-}
-
-
-/* one use less; without candidates there is nothing to keep it for */
-
-static void
-ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_content_t *content)
-{
-    ngx_http_offload_sh_t  *sh;
-
-    if (--content->uses) {
-        return;
-    }
-
-    sh = ngx_http_offload_peek(zone);
-
-    ngx_queue_insert_head(&sh->spare, &content->queue);
-
-    if (content->candidates == NULL && !content->pinned) {
-        ngx_http_offload_content_free(zone, content);
-    }
-}
-
-
-/* for want of room: those who said who has it have to say so again */
-
-void
-ngx_http_offload_content_evict(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_content_t *content)
-{
-    ngx_http_offload_sh_t           *sh;
-    ngx_http_offload_list_t         *list;
-    ngx_http_offload_coordinator_t  *c;
-
-    sh = ngx_http_offload_peek(zone);
-
-    for (list = content->candidates; list; list = list->next) {
-        c = &sh->coordinators[list->coordinator];
-
-        if (list->generation >= c->valid) {
-            c->lost = 1;
-        }
-    }
-
-    ngx_http_offload_content_free(zone, content);
-}
-
-
-void
-ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_content_t *content)
-{
-    ngx_http_offload_sh_t       *sh;
-    ngx_http_offload_list_t     *list;
-    ngx_http_offload_content_t **p;
-
-    sh = ngx_http_offload_peek(zone);
-
-    for (p = &sh->content_buckets[content->hash & sh->mask];
-         *p;
-         p = &(*p)->next)
-    {
-        if (*p == content) {
-            *p = content->next;
-            break;
-        }
-    }
-
-    ngx_queue_remove(&content->queue);
-    sh->ncontents--;
-
-    while ((list = content->candidates) != NULL) {
-        content->candidates = list->next;
-        ngx_http_offload_free(zone, list);
-    }
-
-    if (content->table) {
-        ngx_http_offload_free(zone, content->table);
-    }
-
-    ngx_http_offload_free(zone, content);
-}
-
-
-/*
- * What one coordinator says of one content, in the place of what it said
- * before.  Cached manifests look at their file's content by themselves.
- */
-
-ngx_int_t
-ngx_http_offload_candidates_set(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_content_t *content, ngx_uint_t coordinator,
-    uint32_t *list, ngx_uint_t count)
-{
-    size_t                    len;
-    ngx_http_offload_sh_t    *sh;
-    ngx_http_offload_list_t  *cl, **p;
-
-    sh = ngx_http_offload_peek(zone);
-    len = count * sizeof(uint32_t);
-
-    for (p = &content->candidates; (cl = *p) != NULL; p = &cl->next) {
-        if (cl->coordinator == coordinator) {
-            break;
-        }
-    }
-
-    if (cl) {
-        if (cl->count == count && ngx_memcmp(cl->list, list, len) == 0) {
-            cl->generation = sh->coordinators[coordinator].generation;
-            return NGX_OK;
-        }
-
-        *p = cl->next;
-        ngx_http_offload_free(zone, cl);
-    }
-
-    content->version++;
-
-    if (count == 0) {
-        if (content->uses == 0 && content->candidates == NULL) {
-            ngx_http_offload_content_free(zone, content);
-        }
-
-        return NGX_OK;
-    }
-
-    content->pinned = 1;
-    cl = ngx_http_offload_alloc(zone,
-                                offsetof(ngx_http_offload_list_t, list) + len);
-    content->pinned = 0;
-
-    if (cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl->coordinator = (uint32_t) coordinator;
-    cl->count = (uint32_t) count;
-    cl->generation = sh->coordinators[coordinator].generation;
-    ngx_memcpy(cl->list, list, len);
-
-    cl->next = content->candidates;
-    content->candidates = cl;
-
-    return NGX_OK;
 }

@@ -20,6 +20,7 @@
 static ngx_int_t ngx_http_offload_open(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_hash(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_finish(ngx_http_offload_job_t *job);
+static ngx_uint_t ngx_http_offload_short(ngx_http_offload_ident_t *ident);
 static ngx_int_t ngx_http_offload_error(ngx_http_offload_job_t *job,
     char *failed);
 
@@ -91,6 +92,7 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
         return NGX_OK;
     }
 
+    ngx_memcpy(job->old, job->digest.root, OL_HASH_BYTES);
     ol_digest_clear(&job->digest);
 
     /* a change within the clock's tick would leave no trace */
@@ -99,6 +101,15 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
 
     if (latest <= job->now && latest + NGX_HTTP_OFFLOAD_YOUNG > job->now) {
         return NGX_BUSY;
+    }
+
+    /* in vain, if its table can be kept nowhere */
+
+    if (!ngx_http_offload_short(&job->ident)
+        && access((char *) job->omcf->state->name.data, W_OK|X_OK) == -1)
+    {
+        job->unsaved = 1;
+        return ngx_http_offload_error(job, "access()");
     }
 
     job->buf = malloc(NGX_HTTP_OFFLOAD_BUFFER);
@@ -154,8 +165,11 @@ ngx_http_offload_hash(ngx_http_offload_job_t *job)
 static ngx_int_t
 ngx_http_offload_finish(ngx_http_offload_job_t *job)
 {
+    ngx_int_t                 rc;
     ngx_file_info_t           fi;
     ngx_http_offload_ident_t  now;
+
+    static u_char  none[OL_HASH_BYTES];
 
     if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
         return ngx_errno == NGX_ENOENT
@@ -175,10 +189,27 @@ ngx_http_offload_finish(ngx_http_offload_job_t *job)
                                     &job->digest, &job->failed)
         != NGX_OK)
     {
-        return ngx_http_offload_error(job, job->failed);
+        job->unsaved = 1;
+        rc = ngx_http_offload_error(job, job->failed);
+
+        return ngx_http_offload_short(&job->ident) ? NGX_OK : rc;
     }
 
+    job->replaced = ngx_memcmp(job->old, none, OL_HASH_BYTES) != 0
+                    && ngx_memcmp(job->old, job->digest.root, OL_HASH_BYTES)
+                       != 0;
+
     return NGX_OK;
+}
+
+
+/* a table that the zone has room for */
+
+static ngx_uint_t
+ngx_http_offload_short(ngx_http_offload_ident_t *ident)
+{
+    return (uint64_t) ol_piece_count(ident->size) * OL_HASH_BYTES
+           <= OL_TABLE_INLINE;
 }
 
 

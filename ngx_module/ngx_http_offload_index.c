@@ -16,11 +16,13 @@
 
 static ngx_thread_task_t *ngx_http_offload_job_create(
     ngx_http_offload_main_conf_t *omcf);
-static ngx_int_t ngx_http_offload_job_claim(ngx_http_offload_job_t *job,
-    ngx_msec_t *wait);
+static ngx_http_offload_file_t *ngx_http_offload_job_next(
+    ngx_http_offload_sh_t *sh, ngx_msec_t *wait);
+static ngx_int_t ngx_http_offload_job_claim(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_job_post(ngx_thread_task_t *task);
 static void ngx_http_offload_job_free(ngx_http_offload_job_t *job);
 static void ngx_http_offload_sliced(ngx_event_t *ev);
+static void ngx_http_offload_failed(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_renew(ngx_http_offload_job_t *job);
 static void ngx_http_offload_settle(ngx_http_offload_job_t *job);
 static void ngx_http_offload_wake(ngx_event_t *ev);
@@ -30,6 +32,7 @@ static void ngx_http_offload_wake(ngx_event_t *ev);
 
 static ngx_thread_task_t  *ngx_http_offload_task;   /* the job under way */
 static ngx_event_t         ngx_http_offload_timer;  /* looks at the queue */
+static ngx_uint_t          ngx_http_offload_renice; /* threads, to and fro */
 
 
 ngx_int_t
@@ -50,6 +53,8 @@ ngx_http_offload_index_init(ngx_cycle_t *cycle)
     if (omcf == NULL || omcf->zone == NULL) {
         return NGX_OK;
     }
+
+    ngx_http_offload_renice = ngx_http_offload_may_renice(omcf);
 
     dumb.fd = (ngx_socket_t) -1;
 
@@ -101,12 +106,27 @@ ngx_http_offload_wake(ngx_event_t *ev)
 void
 ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf)
 {
-    ngx_msec_t          wait;
-    ngx_thread_task_t  *task;
+    ngx_msec_t                wait;
+    ngx_thread_task_t        *task;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
 
     if (ngx_http_offload_task || ngx_exiting || ngx_terminate || ngx_quit
         || ngx_http_offload_peek(omcf->zone)->njobs == 0)
     {
+        return;
+    }
+
+    sh = ngx_http_offload_lock(omcf->zone);
+    file = ngx_http_offload_job_next(sh, &wait);
+    ngx_http_offload_unlock(omcf->zone);
+
+    if (file == NULL) {
+
+        if (wait && !ngx_http_offload_timer.timer_set) {
+            ngx_add_timer(&ngx_http_offload_timer, wait);
+        }
+
         return;
     }
 
@@ -115,15 +135,8 @@ ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf)
         return;
     }
 
-    wait = 0;
-
-    if (ngx_http_offload_job_claim(task->ctx, &wait) != NGX_OK) {
+    if (ngx_http_offload_job_claim(task->ctx) != NGX_OK) {
         ngx_http_offload_job_free(task->ctx);
-
-        if (wait && !ngx_http_offload_timer.timer_set) {
-            ngx_add_timer(&ngx_http_offload_timer, wait);
-        }
-
         return;
     }
 
@@ -165,7 +178,7 @@ ngx_http_offload_job_create(ngx_http_offload_main_conf_t *omcf)
     job->pool = pool;
     job->omcf = omcf;
     job->fd = NGX_INVALID_FILE;
-    job->renice = ngx_http_offload_may_renice(omcf);
+    job->renice = ngx_http_offload_renice;
 
     task->handler = ngx_http_offload_slice;
     task->event.handler = ngx_http_offload_sliced;
@@ -182,23 +195,18 @@ failed:
 }
 
 
-/* NGX_DECLINED: nothing to do now, perhaps later */
+/* under the lock: what may be begun now; NULL: nothing, unless in *wait ms */
 
-static ngx_int_t
-ngx_http_offload_job_claim(ngx_http_offload_job_t *job, ngx_msec_t *wait)
+static ngx_http_offload_file_t *
+ngx_http_offload_job_next(ngx_http_offload_sh_t *sh, ngx_msec_t *wait)
 {
-    u_char                   *p;
-    ngx_int_t                 rc;
     ngx_queue_t              *q;
-    ngx_http_offload_sh_t    *sh;
     ngx_http_offload_file_t  *file;
 
-    sh = ngx_http_offload_lock(job->omcf->zone);
-
-    rc = NGX_DECLINED;
+    *wait = 0;
 
     if (ngx_queue_empty(&sh->jobs)) {
-        goto done;
+        return NULL;
     }
 
     q = ngx_queue_head(&sh->jobs);
@@ -206,10 +214,34 @@ ngx_http_offload_job_claim(ngx_http_offload_job_t *job, ngx_msec_t *wait)
 
     if (file->retry > ngx_time()) {
         *wait = (ngx_msec_t) (file->retry - ngx_time()) * 1000;
+        return NULL;
+    }
+
+    return file;
+}
+
+
+/* NGX_DECLINED: another worker was faster */
+
+static ngx_int_t
+ngx_http_offload_job_claim(ngx_http_offload_job_t *job)
+{
+    u_char                   *p;
+    ngx_int_t                 rc;
+    ngx_msec_t                wait;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_lock(job->omcf->zone);
+
+    rc = NGX_DECLINED;
+
+    file = ngx_http_offload_job_next(sh, &wait);
+    if (file == NULL) {
         goto done;
     }
 
-    ngx_queue_remove(q);
+    ngx_queue_remove(&file->job);
     sh->njobs--;
 
     file->state = NGX_HTTP_OFFLOAD_HASHING;
@@ -301,11 +333,8 @@ ngx_http_offload_sliced(ngx_event_t *ev)
         job->rc = NGX_ABORT;
     }
 
-    if (job->rc == NGX_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
-                      "%s failed while \"%V\" was indexed for offload, "
-                      "which is tried again in %d seconds",
-                      job->failed, &job->name.path, NGX_HTTP_OFFLOAD_RETRY);
+    if (job->failed) {
+        ngx_http_offload_failed(job);
     }
 
     ngx_http_offload_settle(job);
@@ -314,6 +343,34 @@ ngx_http_offload_sliced(ngx_event_t *ev)
     ngx_http_offload_task = NULL;
 
     ngx_http_offload_index_kick(omcf);
+}
+
+
+static void
+ngx_http_offload_failed(ngx_http_offload_job_t *job)
+{
+    static time_t  logged;
+
+    if (logged == ngx_time()) {
+        return;
+    }
+
+    logged = ngx_time();
+
+    if (!job->unsaved) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
+                      "%s failed while \"%V\" was indexed for offload, "
+                      "which is tried again in %d seconds",
+                      job->failed, &job->name.path, NGX_HTTP_OFFLOAD_RETRY);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
+                  "%s failed in \"%V\", the folder of \"offload_state\", "
+                  "while \"%V\" was indexed for offload, which is to be done "
+                  "again %s",
+                  job->failed, &job->omcf->state->name, &job->name.path,
+                  job->rc == NGX_OK ? "after a restart" : "in a minute");
 }
 
 
@@ -351,6 +408,7 @@ ngx_http_offload_renew(ngx_http_offload_job_t *job)
 static void
 ngx_http_offload_settle(ngx_http_offload_job_t *job)
 {
+    ngx_uint_t                drop;
     ngx_http_offload_sh_t    *sh;
     ngx_http_offload_file_t  *file;
 
@@ -367,17 +425,15 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
     if (job->rc == NGX_OK) {
         file->ident = job->ident;
 
-        if (ngx_http_offload_file_ready(job->omcf->zone, file, &job->digest)
-            == NGX_OK)
-        {
-            sh->hashed += job->hashed;
-            goto done;
-        }
-
-        job->rc = NGX_ERROR;
+        job->rc = ngx_http_offload_file_ready(job->omcf->zone, file,
+                                              &job->digest);
     }
 
     switch (job->rc) {
+
+    case NGX_OK:
+        sh->hashed += job->hashed;
+        goto done;
 
     case NGX_DECLINED:
 
@@ -403,7 +459,15 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
 
 done:
 
+    drop = job->replaced && !ngx_http_offload_content_used(sh, job->old);
+
     ngx_http_offload_unlock(job->omcf->zone);
+
+    /* if it is needed again just now it is found missing, and made anew */
+
+    if (drop) {
+        ngx_http_offload_state_drop(job->omcf->state->name.data, job->old);
+    }
 }
 
 

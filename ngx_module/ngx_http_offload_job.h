@@ -33,7 +33,10 @@ typedef struct {
     ngx_int_t                      rc;       /* what the slice came to */
     ngx_err_t                      err;
     char                          *failed;
+    u_char                         old[OL_HASH_BYTES];  /* kept before */
     unsigned                       hashed:1;
+    unsigned                       unsaved:1;  /* the state folder failed */
+    unsigned                       replaced:1;  /* old, by another root */
     unsigned                       renice:1;
 } ngx_http_offload_job_t;
 

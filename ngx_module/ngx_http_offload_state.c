@@ -3,7 +3,7 @@
  * What tells two versions of a file apart, and what is kept of a version over
  * restarts: one small JSON file for each path, named after its hash, and one
  * piece table for each root, which "pieces" sends as it is.  Called in threads
- * of the pool: no nginx pools, no logging.
+ * of the pool: no nginx pools, no logging.  Only a table is dropped elsewhere.
  *
  * Nothing here is ever wrong if it is lost: the folder may be emptied.
  */
@@ -83,7 +83,10 @@ ngx_http_offload_entry_name(u_char *dir, ngx_str_t *path, u_char *name)
 }
 
 
-/* NGX_DECLINED: nothing of use is kept; the caller clears the digest */
+/*
+ * NGX_DECLINED: nothing of use is kept; the caller clears the digest, whose
+ * root is that of the version that is kept, if there is one
+ */
 
 ngx_int_t
 ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
@@ -128,11 +131,11 @@ ngx_http_offload_entry_parse(u_char *text, size_t len, u_char *ident,
 
     rc = NGX_DECLINED;
 
-    if (ol_json_string(json, "version", NGX_HTTP_OFFLOAD_IDENT_LEN, &kept,
-                       NULL)
-        == 0
+    if (ol_json_hex(json, "root", digest->root, OL_HASH_BYTES, NULL) == 0
+        && ol_json_string(json, "version", NGX_HTTP_OFFLOAD_IDENT_LEN, &kept,
+                          NULL)
+           == 0
         && ngx_strcmp(kept, ident) == 0
-        && ol_json_hex(json, "root", digest->root, OL_HASH_BYTES, NULL) == 0
         && ol_json_hex(json, "sha256", digest->sha256, OL_HASH_BYTES, NULL)
            == 0)
     {
@@ -270,6 +273,21 @@ ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
     (void) ngx_close_file(fd);
 
     return rc;
+}
+
+
+/* the table of a root that no file has any more */
+
+void
+ngx_http_offload_state_drop(u_char *dir, u_char *root)
+{
+    char    hex[OL_ROOT_HEX + 1];
+    u_char  name[NGX_MAX_PATH];
+
+    ol_hex_encode(hex, root, OL_HASH_BYTES);
+    (void) ngx_snprintf(name, NGX_MAX_PATH, "%s/%s.table%Z", dir, hex);
+
+    (void) ngx_delete_file(name);
 }
 
 

@@ -115,7 +115,7 @@ struct ngx_http_offload_file_s {
     uint64_t                    hash;
     uint64_t                    serial;      /* unique within the epoch */
 
-    ngx_http_offload_content_t   *content;   /* once READY */
+    ngx_http_offload_content_t   *content;   /* once READY, and since */
     ngx_http_offload_manifest_t  *manifest;
 
     ngx_http_offload_ident_t    ident;       /* whole once READY */
@@ -159,6 +159,7 @@ struct ngx_http_offload_content_s {
     ngx_http_offload_list_t    *candidates;
     uint32_t                    version;     /* of the candidates */
     uint32_t                    uses;        /* by files */
+    uint32_t                    gone;        /* how many of these are */
     uint32_t                    table_len;   /* 0: only in the state folder */
     u_char                     *table;
 
@@ -269,7 +270,10 @@ void ngx_http_offload_full(ngx_http_offload_sh_t *sh);
 #define ngx_http_offload_peek(zone)                                           \
     ((ngx_http_offload_sh_t *) (zone)->shpool->data)
 
-/* ngx_http_offload_catalog.c: files and contents */
+/* ngx_http_offload_catalog.c: files */
+
+uint64_t ngx_http_offload_seeded_hash(ngx_http_offload_sh_t *sh, u_char *a,
+    size_t alen, u_char *b, size_t blen);
 
 void ngx_http_offload_name_hash(ngx_http_offload_sh_t *sh,
     ngx_http_offload_name_t *name);
@@ -301,10 +305,17 @@ ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file, struct ol_digest *digest);
 void ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
     ngx_http_offload_manifest_t *manifest);
+
+/* ngx_http_offload_content.c: contents and their candidates, likewise */
+
 ngx_http_offload_content_t *ngx_http_offload_content_find(
     ngx_http_offload_sh_t *sh, u_char *site, u_char *root);
+ngx_uint_t ngx_http_offload_content_used(ngx_http_offload_sh_t *sh,
+    u_char *root);
 ngx_http_offload_content_t *ngx_http_offload_content_get(
     ngx_http_offload_zone_t *zone, u_char *site, u_char *root);
+void ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content);
 void ngx_http_offload_content_evict(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content);
 void ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,

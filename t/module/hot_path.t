@@ -55,7 +55,8 @@ sub calls {
         $t->read("/proc/$worker/status") =~ /TracerPid:\s+[1-9]/;
     }, 'strace is attached');
 
-    my $request = "GET $path HTTP/1.1\r\nHost: x\r\n$header\r\n";
+    my $request = "GET $path HTTP/1.1\r\nHost: 127.0.0.1:"
+        . $nginx->port . "\r\n$header\r\n";
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
         PeerPort => $nginx->port) or die;
     my $got = 0;
@@ -115,5 +116,11 @@ for ([ 'a direct one', $on ], [ 'an ineligible one', $ineligible ]) {
             "$what: $call as without the module";
     }
 }
+
+# Nor does a file that is too young to be indexed cost anything.
+$t->write('html/young.bin', $t->bytes(300_000, 2));
+my $young = calls($count, '/young.bin', '');
+is join(' ', grep { /^(?:geteuid|getrlimit|prlimit64|setpriority)$/ }
+    sort keys %$young), '', 'a young file in the queue';
 
 $t->done;

@@ -98,8 +98,9 @@ unlink glob $t->path('kept/*');
 $nginx->start;
 chmod 0500, $t->path('kept');
 $c->get('/big.bin');
-$t->wait_for(sub { $nginx->log =~ /open\(\) failed .*while .*big\.bin/ },
-    'a line in the log');
+$t->wait_for(sub {
+    $nginx->log =~ /access\(\) failed in "[^"]*kept".*while .*big\.bin/;
+}, 'a line in the log names the folder');
 is $c->get('/big.bin', Accept => 'application/offload+jwt')->{headers}
     {'offload-status'}, undef, 'nothing to wait for';
 chmod 0700, $t->path('kept');
