@@ -30,7 +30,7 @@ struct node {
     uint64_t load_rate, load_connections, load_free;
     double weight;
     int64_t alive_until_ms; /* by app_ticks_ms */
-    int64_t beat_ms; /* the last heartbeat to this process */
+    int64_t beat_ms;        /* the last heartbeat to this process */
     bool alive;
     bool loading;
     uint64_t version;  /* of its last change */

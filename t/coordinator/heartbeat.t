@@ -5,7 +5,6 @@ use lib 't/lib', 't/coordinator/lib';
 use Offload::Test;
 use Origin;
 use Stranger;
-use IO::Socket::INET;
 use Time::HiRes ();
 
 my $t = Offload::Test->new;
@@ -64,15 +63,7 @@ ok $took < 3, 'another store: answered at once';
 ok $took > 1.4 && $took < 5, 'nothing to tell: held as long as asked';
 
 # A later heartbeat ends the earlier one.
-my $held = IO::Socket::INET->new(PeerAddr => $c->url =~ s{.*/}{}r);
-my $body = $t->sign($n->{key}, 'offload-heartbeat+jwt', { $n->claims,
-    store => $store, wait => 9000,
-    load => { rate => 0, connections => 0, free => 1e10 } });
-print $held "POST /v1/nodes/heartbeat HTTP/1.1\r\nHost: x\r\n"
-    . "Connection: close\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
-$held->flush;
-$t->wait_for(sub { $redis->cli('HGET', 'key:{' . $n->id . '}', 'seq')
-    == $n->{seq} }, 'the heartbeat to be held');
+my $held = $n->held_heartbeat($redis, store => $store, wait => 9000);
 my $start = Time::HiRes::time;
 $n->heartbeat(store => $store);
 like join('', <$held>), qr{^HTTP/1\.1 200 }, 'the earlier one is answered';

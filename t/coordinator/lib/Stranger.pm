@@ -8,6 +8,7 @@ package Stranger;
 use strict;
 use warnings;
 
+use IO::Socket::INET;
 use Offload::Test;
 
 # The coordinator's answer to a JWS of this type, as Offload::Test's http.
@@ -66,11 +67,30 @@ sub register {
         capacity => 1e10, rate => 0, %claims);
 }
 
+my %beat = (store => '', wait => 0,
+    load => { rate => 0, connections => 0, free => 1e10 });
+
 sub heartbeat {
     my ($self, %claims) = @_;
-    return $self->post('/v1/nodes/heartbeat', 'offload-heartbeat+jwt',
-        store => '', wait => 0,
-        load => { rate => 0, connections => 0, free => 1e10 }, %claims);
+    return $self->post('/v1/nodes/heartbeat', 'offload-heartbeat+jwt', %beat,
+        %claims);
+}
+
+# Sends one that is held, and waits until it is: a socket to read its answer.
+sub held_heartbeat {
+    my ($self, $redis, %claims) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => $self->{c}->url =~ s{.*/}{}r)
+        or die "connect: $!";
+    my $body = $self->{t}->sign($self->{key}, 'offload-heartbeat+jwt',
+        { $self->claims, %beat, %claims });
+    print $s "POST /v1/nodes/heartbeat HTTP/1.1\r\nHost: x\r\n"
+        . "Connection: close\r\nContent-Length: " . length($body)
+        . "\r\n\r\n$body";
+    $s->flush;
+    $self->{t}->wait_for(sub { $redis->cli('HGET', "key:{" . $self->id . '}',
+        'seq') == $self->{seq} }, 'the heartbeat to be held');
+    return $s;
 }
 
 1;
