@@ -306,7 +306,7 @@ take_version(struct download *d, const struct offer *offer, bool *ret_same)
     outcome = verdict.outcome;
     verdict_explain(&verdict, d->err);
     if (outcome == OUTCOME_OK) {
-        int rc = seen_note(&verdict.manifest, &why);
+        int rc = seen_note(d->site.origin.text, &verdict.manifest, &why);
 
         ol_hex_encode(root, verdict.manifest.root, OL_HASH_BYTES);
         *ret_same = strcmp(root, d->gone) == 0;

@@ -170,7 +170,8 @@ update(const char *folder, const char *key, int64_t iat, const char *root,
 }
 
 int
-seen_note(const struct ol_manifest *manifest, struct ol_error *err)
+seen_note(const char *origin, const struct ol_manifest *manifest,
+          struct ol_error *err)
 {
     char folder[PATH_CAP / 2], lock[PATH_CAP];
     char key[OL_ROOT_HEX + 1], root[OL_ROOT_HEX + 1], *name;
@@ -180,7 +181,7 @@ seen_note(const struct ol_manifest *manifest, struct ol_error *err)
     rc = folder_path(folder, sizeof(folder), err);
     if (rc != 0)
         return rc;
-    if (asprintf(&name, "%s\n%s", manifest->iss, manifest->sub) < 0)
+    if (asprintf(&name, "%s\n%s\n%s", origin, manifest->iss, manifest->sub) < 0)
         return ol_error_set(err, ENOMEM, "no memory");
     ol_sha256(name, strlen(name), hash);
     free(name);

@@ -12,11 +12,13 @@
 #include "offload/manifest.h"
 
 /*
- * Remembers this manifest.  -ESTALE: one with a later iat and another root was
- * seen before.  Any other failure: it could not be remembered (err says why),
- * which is no reason not to download.
+ * Remembers this manifest, whose keys are from that origin: what one site says
+ * of another's files must not count for that other.  -ESTALE: one with a later
+ * iat and another root was seen before.  Any other failure: it could not be
+ * remembered (err says why), which is no reason not to download.
  */
-int seen_note(const struct ol_manifest *manifest, struct ol_error *err);
+int seen_note(const char *origin, const struct ol_manifest *manifest,
+              struct ol_error *err);
 
 /*
  * The pure part: text is the list so far, *ret (free()) the new one, NULL if

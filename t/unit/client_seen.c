@@ -83,18 +83,24 @@ test_file(void)
     must(mkdtemp(folder) != NULL);
     snprintf(path, sizeof(path), "%s/deep/state", folder);
     setenv("XDG_STATE_HOME", path, 1);
-    is_int(seen_note(&manifest, &err), 0, "folders are made as needed");
+    is_int(seen_note("https://a", &manifest, &err), 0,
+           "folders are made as needed");
     snprintf(path, sizeof(path), "%s/deep/state/offload/seen", folder);
     must(read_list(path, &text) == 0);
     is_int(strlen(text), 64 + 1 + 3 + 1 + 64 + 1, "one line is in the file");
     free(text);
     manifest.iat = 90;
-    is_int(seen_note(&manifest, &err), 0, "the same version, older");
+    is_int(seen_note("https://a", &manifest, &err), 0,
+           "the same version, older");
     manifest.root[0] = 2;
-    is_int(seen_note(&manifest, &err), -ESTALE, "another version, older");
+    is_int(seen_note("https://a", &manifest, &err), -ESTALE,
+           "another version, older");
     has_str(err.text, path, "and where that is known from");
+    is_int(seen_note("https://b", &manifest, &err), 0,
+           "what another site says is kept apart");
     setenv("XDG_STATE_HOME", "/proc/self/nothing", 1);
-    ok(seen_note(&manifest, &err) < 0, "a folder that cannot be made");
+    ok(seen_note("https://a", &manifest, &err) < 0,
+       "a folder that cannot be made");
     has_str(err.text, "/proc/self/nothing", "is named");
     snprintf(path, sizeof(path), "rm -r %s", folder);
     must(system(path) == 0);
