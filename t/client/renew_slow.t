@@ -19,8 +19,8 @@ my $origin = $t->serve(sub {
         if $request->{target} =~ m{/key$};
     return part($s, $request->{headers}{range} =~ /(\d+)-(\d+)/)
         if $request->{headers}{range};
-    return whole($s, $t->read('manifest')) if !-s $asked && note();
-    note();
+    return whole($s, $t->read('manifest')) if !-s $asked && count();
+    count();
     print $s "HTTP/1.1 200 OK\r\nContent-Type: application/offload+jwt\r\n"
         . "Content-Length: 6000\r\n\r\n";
     while (print $s 'a') { $s->flush; sleep 1 }
@@ -37,7 +37,7 @@ cmp_ok time - $start, '<', 40, 'and not waited for very long';
 
 $t->done;
 
-sub note { open my $f, '>>', $asked or die; print $f "x\n" }
+sub count { open my $f, '>>', $asked or die; print $f "x\n" }
 
 sub whole {
     my ($s, $text) = @_;
