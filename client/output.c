@@ -471,10 +471,13 @@ output_resume_at(struct output *out, const char *url, char *ret_etag,
 
     if (out->pipe)
         return 0;
-    fd = open(out->note, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = open(out->note, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return 0;
     n = read(fd, note, sizeof(note) - 1);
+    /* Of a shared folder: another user's word on what is in our FILE.part. */
+    if (fstat(fd, &st) < 0 || st.st_uid != geteuid())
+        n = -1;
     close(fd);
     if (n <= 0)
         return 0;
