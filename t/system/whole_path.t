@@ -30,7 +30,7 @@ for my $name (qw(small.bin large.bin)) {
     is $report->{root}, $root, "$name: the report names the root";
     is $report->{sha256}, sha256_hex($bytes), "$name: and the checksum";
     cmp_ok scalar(grep { $_->{bytes} } @{ $report->{sources} }), '>', 1,
-        "$name: several nodes took part";
+        "$name: several nodes took part" if $name eq 'large.bin';
 
     my $whole = $t->http(GET => ($s->nodes)[0]->url . "/c/$root");
     is $whole->{status}, 200, "$name: a node serves the whole content";
