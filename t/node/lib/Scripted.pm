@@ -277,8 +277,8 @@ sub _beat {
     $t->write("$told/held.$id.$_->{root}", $JSON->encode($_))
         for @{ $claims->{holdings} };
     for my $root (@{ $claims->{dropped} }) {
-        unlink "$told/held.$id.$root";
         $t->write("$told/dropped.$id.$root", $JSON->encode({ at => time }));
+        unlink "$told/held.$id.$root"; # last: a held beat assigns what is neither
     }
 
     my $end = time + 2;
