@@ -16,6 +16,7 @@
 
 #define TICK_MS 1000
 #define LOOK_MAX 512 /* pieces looked at before others have their turn */
+#define BUSY_MS 250  /* until a site may have another piece */
 #define PAUSE_MIN_MS 1000
 #define PAUSE_MAX_MS 60000
 
@@ -122,6 +123,11 @@ slot_fetch(struct slot *slot)
     struct prefetch *prefetch = slot->prefetch;
     uint32_t index;
 
+    if (pull_site_busy(prefetch->node->puller, slot->content)) {
+        slot->content->next_round = uv_now(prefetch->node->loop) + BUSY_MS;
+        slot_release(slot);
+        return;
+    }
     if (!slot->content->lacking ||
         !next_piece(prefetch, slot->content, &index)) {
         slot_release(slot);

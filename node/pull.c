@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
+#define LOOK_MAX 256     /* that wait, looked at in one step */
 #define DISK_MIN_MS 1000 /* the pause after a write that failed; doubles */
 #define DISK_MAX_MS 60000
 
@@ -31,10 +33,61 @@ fits(const struct puller *puller, uint32_t len, bool background)
             puller->memory + len <= PULL_MEMORY / part);
 }
 
+static unsigned
+count_of_site(const struct pull_queue *queue, const char *iss, bool background)
+{
+    const struct pull *p;
+    unsigned count = 0;
+
+    TAILQ_FOREACH(p, queue, link)
+    {
+        if ((p->background || !background) &&
+            strcmp(p->content->open->assignment->iss, iss) == 0)
+            count++;
+    }
+    return count;
+}
+
+static unsigned
+share(bool background)
+{
+    return PULLS_ACTIVE / (background ? 2 : 1) * PULLS_OF_SITE / 4;
+}
+
+bool
+pull_site_busy(const struct puller *puller, const struct content *content)
+{
+    const char *iss = content->open->assignment->iss;
+
+    /* Few wait in the background: each has a place of prefetch.c's. */
+    return count_of_site(&puller->active, iss, true) +
+               count_of_site(&puller->background, iss, true) >=
+           share(true);
+}
+
+/* The first whose site has not got its share. */
+static struct pull *
+first_of(const struct puller *puller, const struct pull_queue *queue)
+{
+    unsigned looked = 0;
+    struct pull *p;
+
+    TAILQ_FOREACH(p, queue, link)
+    {
+        if (count_of_site(&puller->active, p->content->open->assignment->iss,
+                          p->background) < share(p->background))
+            return p;
+        if (++looked == LOOK_MAX)
+            break;
+    }
+    return NULL;
+}
+
 bool
 pull_has_room(const struct puller *puller, uint32_t bytes)
 {
-    return TAILQ_EMPTY(&puller->demand) && TAILQ_EMPTY(&puller->background) &&
+    return first_of(puller, &puller->demand) == NULL &&
+           first_of(puller, &puller->background) == NULL &&
            fits(puller, bytes, true);
 }
 
@@ -45,9 +98,9 @@ on_kick(uv_timer_t *timer)
     struct pull *p;
 
     while (!puller->stopping) {
-        p = TAILQ_FIRST(&puller->demand);
+        p = first_of(puller, &puller->demand);
         if (p == NULL)
-            p = TAILQ_FIRST(&puller->background);
+            p = first_of(puller, &puller->background);
         if (p == NULL || !fits(puller, p->len, p->background))
             return;
         TAILQ_REMOVE(p->background ? &puller->background : &puller->demand, p,

@@ -3,10 +3,10 @@
  * the places that pull_plan.h names, checked, written, then told to all.
  *
  * Limits: PULLS_ACTIVE at a time within PULL_MEMORY bytes of buffers (one is
- * always allowed), at most half of both for prefetching; PULLS_MAX with those
- * that wait.  Each attempt has a time limit, so each want ends.  While pieces
- * cannot be written, none are fetched but one at a time, after pauses that
- * grow.
+ * always allowed), at most half of both for prefetching and PULLS_OF_SITE
+ * quarters for the contents of one site; PULLS_MAX with those that wait.  Each
+ * attempt has a time limit, so each want ends.  While pieces cannot be written,
+ * none are fetched but one at a time, after pauses that grow.
  */
 #ifndef NODE_PULL_H
 #define NODE_PULL_H
@@ -19,6 +19,9 @@
 
 #define PULLS_MAX 1024
 #define PULLS_ACTIVE 16
+#define PULLS_OF_SITE                                                          \
+    3 /* quarters, so that a slow one does not stop others                     \
+       */
 #define PULL_MEMORY (64u << 20)
 
 struct node;
@@ -62,5 +65,7 @@ void pull_unwant(struct want *want);
 bool pull_exists(const struct content *content, uint32_t index);
 /* Whether another background pull of that many bytes would start at once. */
 bool pull_has_room(const struct puller *puller, uint32_t bytes);
+/* Whether the site of an open content has its share of those already. */
+bool pull_site_busy(const struct puller *puller, const struct content *content);
 
 #endif
