@@ -44,9 +44,9 @@ $get = start();
 $first->stop;
 is $get->wait(60), 18, 'if that does not help it ends with 18';
 
-# A ticket that has two minutes left.
+# A ticket that soon has less than two minutes left.
 $first->start;
-my $e = time + 122;
+my $e = time + 124;
 my $old = "e=$e&s=" . encode_base64url('x' x 64);
 $site->publish(peers => [$first], path => '/c/' . $site->root . "?$old");
 unlink $out, "$out.part";
