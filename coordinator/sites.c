@@ -234,7 +234,9 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
     if (rc == -EBADMSG)
         syncs_stop(site); /* it does not want this coordinator any more */
     wait <<= site->document_failures < 6 ? site->document_failures : 6;
-    if (++site->document_failures >= SITES_FAILURES &&
+    if (rc != -EAGAIN) /* not for want of room here */
+        site->document_failures++;
+    if (site->document_failures >= SITES_FAILURES &&
         (site->answered_ms == 0 || now - site->answered_ms > SITES_SILENT_MS)) {
         site_give_up(site);
         return;
