@@ -47,6 +47,7 @@ struct fetcher {
     char user_agent[128];
     uv_timer_t timer; /* curl's own */
     uv_timer_t sweep; /* stalls */
+    uint64_t swept_ms;
     uv_timer_t kick;  /* settle() soon, from outside of any call-back */
     unsigned open_handles;
     unsigned active;

@@ -14,6 +14,8 @@
 
 #define DEFAULT_ACTIVE 256
 #define SWEEP_MS 100        /* how often stalls are looked for */
+/* Later than this we were stopped or busy, which is not the peers' fault. */
+#define LATE_MS 1000
 #define IDLE_CONNECTIONS 64 /* kept for reuse */
 
 struct watch { /* a socket of curl's */
@@ -227,11 +229,13 @@ on_sweep(uv_timer_t *timer)
 {
     struct fetcher *fetcher = timer->data;
     uint64_t now = uv_now(fetcher->loop);
+    bool late = now - fetcher->swept_ms > SWEEP_MS + LATE_MS;
     struct fetch *f, *next;
 
+    fetcher->swept_ms = now;
     for (f = TAILQ_FIRST(&fetcher->running); f != NULL; f = next) {
         next = TAILQ_NEXT(f, link);
-        if (f->paused)
+        if (f->paused || (late && f->seen_ms != 0))
             f->seen_ms = now;
         if (f->seen_ms == 0 || now - f->seen_ms < f->request.stall_ms)
             continue;
@@ -258,8 +262,10 @@ fetcher_add(struct fetch *f)
 
     fetcher->active++;
     fetch_list_move(f, &fetcher->fresh);
-    if (!uv_is_active((uv_handle_t *)&fetcher->sweep))
+    if (!uv_is_active((uv_handle_t *)&fetcher->sweep)) {
         uv_timer_start(&fetcher->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+        fetcher->swept_ms = uv_now(fetcher->loop);
+    }
     fetcher_kick(fetcher);
 }
 
