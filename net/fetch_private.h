@@ -48,7 +48,7 @@ struct fetcher {
     uv_timer_t timer; /* curl's own */
     uv_timer_t sweep; /* stalls */
     uint64_t swept_ms;
-    uv_timer_t kick;  /* settle() soon, from outside of any call-back */
+    uv_timer_t kick; /* settle() soon, from outside of any call-back */
     unsigned open_handles;
     unsigned active;
     bool in_curl; /* curl's functions must not be called */

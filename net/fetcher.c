@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define DEFAULT_ACTIVE 256
-#define SWEEP_MS 100        /* how often stalls are looked for */
+#define SWEEP_MS 100 /* how often stalls are looked for */
 /* Later than this we were stopped or busy, which is not the peers' fault. */
 #define LATE_MS 1000
 #define IDLE_CONNECTIONS 64 /* kept for reuse */

@@ -59,9 +59,9 @@ my $c3 = $late->content('/f.bin', $old, file => 0, etag => '"old"');
 my $node3 = $t->node(coordinator => $late->coordinator);
 $late->assign($c3, $node3);
 $t->wait_for(sub { $late->origin->log =~ m{(?:GET /f.bin.*){2}}s }, 'a pull');
-my $client = $t->spawn('curl', '-sS', '-m', 20, '-w', '%{http_code}',
+my $client = $t->spawn('curl', '-sSv', '-m', 20, '-w', '%{http_code}',
     $node3->url . $c3->{path});
-sleep 0.2;
+$t->wait_for(sub { $client->log =~ m{> GET /c/} }, 'the request to be sent');
 $t->write('go', 1);
 $client->wait;
 like $client->output, qr/"error":"this content has changed.*410$/s,

@@ -5,7 +5,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib";
 use Offload::Test;
 use Scripted;
-use Time::HiRes qw(sleep time);
 
 my $t = Offload::Test->new;
 my $dir = $t->path('disk');
@@ -20,9 +19,8 @@ my $c = $s->content('/f.bin', $bytes);
 my $node = $t->node(coordinator => $s->coordinator, dir => $dir);
 $s->assign($c, $node);
 
-$t->wait_for(sub { $node->log =~ /cannot be written: No space/ }, 'a full disk');
-my $end = time + 8; # long enough for many rounds
-sleep 0.2 while time < $end;
+$t->wait_for(sub { 3 <= (() = $node->log =~ /cannot be written: No space/g) },
+    'three rounds on a full disk', 40);
 my $sent = $s->egress('/f.bin');
 ok $sent < 9_000_000, "the origin was asked for $sent bytes, not for ever";
 
