@@ -111,8 +111,8 @@ is join(' ', sort keys %$on), join(' ', sort keys %$off), 'the same calls';
 for ([ 'a direct one', $on ], [ 'an ineligible one', $ineligible ]) {
     my ($what, $calls) = @$_;
     for my $call (qw(openat newfstatat fstat close read pread64)) {
-        # The connection's own end may be seen or not.
-        cmp_ok abs(($calls->{$call} // 0) - ($off->{$call} // 0)), '<=', 1,
+        # The ends of connections may be seen or not.
+        cmp_ok abs(($calls->{$call} // 0) - ($off->{$call} // 0)), '<=', 4,
             "$what: $call as without the module";
     }
 }
