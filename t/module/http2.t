@@ -3,8 +3,6 @@
 use Offload::Test;
 use Offload::Test::Sync;
 
-plan(skip_all => 'curl has no HTTP/2') if `curl -V 2>&1` !~ /HTTP2/;
-
 my $t = Offload::Test->new;
 my $key = $t->key('coordinator');
 my $bytes = $t->bytes(300_000, 1);

@@ -61,26 +61,23 @@ cmp_ok $failed, '<=', 40, "$failed of $asked requests failed, 20 workers killed"
 is $c->root("/$_.bin"), $root[ $_ - 1 ], "/$_.bin" for 1 .. 4;
 
 # In the middle of a write, with the lock held.
-SKIP: {
-    skip 'gdb is missing', 4 if system('gdb -v >/dev/null 2>&1');
-    $nginx->reload($nginx->conf =~ s/worker_processes 2/worker_processes 1/r);
-    $c->send;
-    my $epoch = $c->{epoch};
-    my ($worker) = $nginx->workers;
-    my $gdb = $t->spawn('gdb', '-q', '-batch', '-p', $worker,
-        '-ex', 'break ngx_http_offload_file_used', '-ex', 'shell touch '
-        . $t->path('armed'), '-ex', 'continue', '-ex', 'kill');
-    $t->wait_for(sub { -e $t->path('armed') }, 'gdb is attached', 60);
-    $t->wait_for(sub { $c->get('/1.bin', %want)->{status} != 200 },
-        'the worker dies', 60);
-    $t->wait_for(sub { my @w = $nginx->workers; @w == 1 && $w[0] != $worker },
-        'a new worker', 60);
-    is $c->root('/1.bin'), $root[0], 'the zone fills again';
-    like $nginx->log, qr/a worker died while it wrote to the offload zone/,
-        'after it was emptied';
-    $c->send;
-    is $c->claims->{need}, 'full', 'the coordinator starts over';
-    isnt $c->{epoch}, $epoch, 'in another epoch';
-}
+$nginx->reload($nginx->conf =~ s/worker_processes 2/worker_processes 1/r);
+$c->send;
+my $epoch = $c->{epoch};
+my ($worker) = $nginx->workers;
+my $gdb = $t->spawn('gdb', '-q', '-batch', '-p', $worker,
+    '-ex', 'break ngx_http_offload_file_used', '-ex', 'shell touch '
+    . $t->path('armed'), '-ex', 'continue', '-ex', 'kill');
+$t->wait_for(sub { -e $t->path('armed') }, 'gdb is attached', 60);
+$t->wait_for(sub { $c->get('/1.bin', %want)->{status} != 200 },
+    'the worker dies', 60);
+$t->wait_for(sub { my @w = $nginx->workers; @w == 1 && $w[0] != $worker },
+    'a new worker', 60);
+is $c->root('/1.bin'), $root[0], 'the zone fills again';
+like $nginx->log, qr/a worker died while it wrote to the offload zone/,
+    'after it was emptied';
+$c->send;
+is $c->claims->{need}, 'full', 'the coordinator starts over';
+isnt $c->{epoch}, $epoch, 'in another epoch';
 
 $t->done;
