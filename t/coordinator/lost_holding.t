@@ -28,6 +28,8 @@ $t->wait_for(sub {
 pass 'it has it again';
 $origin->wait_peers('f.bin', \@nodes, 10);
 pass 'and is offered';
-is $redis->cli('ZCARD', 'a:{' . $lost->id . '}'), 0, 'the assignment is acknowledged';
+$t->wait_for(sub { $redis->cli('ZCARD', 'a:{' . $lost->id . '}') == 0 },
+    'the assignment to be acknowledged', 30);
+pass 'the assignment is acknowledged';
 
 $t->done;
