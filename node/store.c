@@ -198,7 +198,7 @@ scan_content(int parent, const char *name, uint64_t generation,
              int (*found)(void *arg, struct store_entry *entry), void *arg)
 {
     struct store_entry entry = {0};
-    struct have_head head;
+    struct have_head head = {0};
     size_t len;
     bool same = false;
     int dir, rc;
