@@ -11,13 +11,14 @@ my $s = Scripted->new($t);
 my $other = $t->key('other');
 my $bytes = $t->bytes(300_000, 1);
 
-# One flipped bit in the middle of the payload.
+# One flipped bit in each part (t/unit/manifest.c: every bit of a manifest).
 my $good = $s->content('/good.bin', $bytes);
 my $token = $t->read("$s->{dir}/manifests/good.bin.jwt");
-my $at = int length($token) / 2;
-my $flipped = $token;
-substr $flipped, $at, 1, substr($token, $at, 1) eq 'A' ? 'B' : 'A';
-isnt $flipped, $token, 'one character differs';
+sub flipped {
+    my @parts = split /\./, $token;
+    substr($parts[ $_[0] ], length($parts[ $_[0] ]) / 2, 1) ^= "\x01";
+    return { token => join '.', @parts };
+}
 
 # A node of its own for each case, since it logs one refusal a second.
 sub refused {
@@ -37,7 +38,9 @@ sub refused {
 }
 
 my @cases = (
-    [ 'flip', { token => $flipped }, qr/signature|JSON|base64url/ ],
+    [ 'flip-head', flipped(0), qr/JWS header/ ],
+    [ 'flip-body', flipped(1), qr/signature|JSON|base64url/ ],
+    [ 'flip-sig', flipped(2), qr/signature|base64url/ ],
     [ 'key', { key => { %$other, id => $s->key->{id} } }, qr/signature/ ],
     [ 'kid', { key => $other }, qr/kid \S+ is none of the 1 keys/ ],
     [ 'typ', { header => { typ => 'offload-site+jwt' } }, qr/typ/ ],
