@@ -20,6 +20,7 @@
 #define NGX_HTTP_OFFLOAD_SITES        8      /* names of one site */
 #define NGX_HTTP_OFFLOAD_SIGNATURES   200    /* of manifests, a second and */
                                              /* worker */
+#define NGX_HTTP_OFFLOAD_TRUST        256    /* nodes in offload_trust */
 #define NGX_HTTP_OFFLOAD_BODY         65536  /* the longest sync */
 #define NGX_HTTP_OFFLOAD_PREFIX       "/.well-known/offload/"
 
@@ -46,6 +47,7 @@ typedef struct {
     ngx_str_t                   iss;         /* the first of the sites */
     u_char                      id[NGX_HTTP_OFFLOAD_SITE_LEN];
     ngx_str_t                   jwks;
+    size_t                      node_rate;   /* bytes a second; 0: any */
     unsigned                    https:1;
 
     /* of this worker */
@@ -61,10 +63,22 @@ typedef struct {
     off_t                       min_length;
     ngx_int_t                   peers;
     time_t                      ttl;
+    time_t                      stale;       /* of manifests without peers */
+    ngx_array_t                *bypass;      /* predicates */
+    size_t                      above;       /* bytes a second; 0: always */
+    ngx_flag_t                  redirect;
+    ngx_array_t                *trust;       /* of ngx_str_t, ids of nodes */
+    ngx_http_complex_value_t   *locality;
+    ngx_flag_t                  links;
 
     ngx_str_t                   file;        /* where "offload" is written, */
     ngx_uint_t                  line;        /* or "offload_endpoint" */
     unsigned                    endpoint:1;
+    unsigned                    open:1;      /* "status" and the like, too */
+
+    /* of this worker */
+    ngx_msec_t                  measured;    /* when "above" was last judged */
+    unsigned                    busy:1;      /* egress was above */
 } ngx_http_offload_loc_conf_t;
 
 
@@ -101,6 +115,8 @@ char *ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_merge_site(ngx_conf_t *cf,
     ngx_http_offload_srv_conf_t *conf);

@@ -8,6 +8,7 @@
 
 #include "ngx_http_offload.h"
 
+#include "offload/encoding.h"
 #include "offload/origin.h"
 
 
@@ -288,6 +289,54 @@ ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
 
     tracker->url = url;
     tracker->key = key;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_offload_loc_conf_t  *olcf = conf;
+
+    u_char       raw[OL_HASH_BYTES];
+    ngx_str_t   *value, *id;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    if (olcf->trust == NGX_CONF_UNSET_PTR) {
+        olcf->trust = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                       sizeof(ngx_str_t));
+        if (olcf->trust == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ol_base64url_decode_exact(raw, OL_HASH_BYTES,
+                                      (char *) value[i].data, value[i].len)
+            != 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid id \"%V\" in \"offload_trust\": "
+                               "a node logs its own, 43 characters, when it "
+                               "starts", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (olcf->trust->nelts == NGX_HTTP_OFFLOAD_TRUST) {
+            return "names too many nodes: 256 at most";
+        }
+
+        id = ngx_array_push(olcf->trust);
+        if (id == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *id = value[i];
+    }
 
     return NGX_CONF_OK;
 }

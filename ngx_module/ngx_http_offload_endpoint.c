@@ -66,10 +66,26 @@ ngx_http_offload_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_offload_loc_conf_t  *olcf = conf;
 
+    ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (olcf->endpoint) {
         return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strcmp(value[1].data, "open") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"%V\": "
+                               "it is \"open\" or nothing",
+                               &value[1], &cmd->name);
+            return NGX_CONF_ERROR;
+        }
+
+        olcf->open = 1;
     }
 
     olcf->endpoint = 1;

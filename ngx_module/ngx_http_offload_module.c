@@ -33,6 +33,8 @@ static char *ngx_http_offload_check_min_length(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_offload_check_ttl(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_offload_check_stale(ngx_conf_t *cf, void *post,
+    void *data);
 static ngx_int_t ngx_http_offload_init(ngx_conf_t *cf);
 
 
@@ -46,6 +48,10 @@ static ngx_conf_post_t  ngx_http_offload_min_length_post = {
 
 static ngx_conf_post_t  ngx_http_offload_ttl_post = {
     ngx_http_offload_check_ttl
+};
+
+static ngx_conf_post_t  ngx_http_offload_stale_post = {
+    ngx_http_offload_check_stale
 };
 
 static ngx_path_init_t  ngx_http_offload_state_path = {
@@ -104,8 +110,15 @@ static ngx_command_t  ngx_http_offload_commands[] = {
       0,
       NULL },
 
+    { ngx_string("offload_node_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      offsetof(ngx_http_offload_srv_conf_t, node_rate),
+      NULL },
+
     { ngx_string("offload_endpoint"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_offload_set_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -138,6 +151,55 @@ static ngx_command_t  ngx_http_offload_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_offload_loc_conf_t, ttl),
       &ngx_http_offload_ttl_post },
+
+    { ngx_string("offload_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, stale),
+      &ngx_http_offload_stale_post },
+
+    { ngx_string("offload_bypass"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_set_predicate_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, bypass),
+      NULL },
+
+    { ngx_string("offload_above"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, above),
+      NULL },
+
+    { ngx_string("offload_redirect"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, redirect),
+      NULL },
+
+    { ngx_string("offload_trust"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_offload_set_trust,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("offload_locality"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, locality),
+      NULL },
+
+    { ngx_string("offload_links"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, links),
+      NULL },
 
       ngx_null_command
 };
@@ -236,6 +298,7 @@ ngx_http_offload_create_srv_conf(ngx_conf_t *cf)
     conf->keys = NGX_CONF_UNSET_PTR;
     conf->sites = NGX_CONF_UNSET_PTR;
     conf->coordinators = NGX_CONF_UNSET_PTR;
+    conf->node_rate = NGX_CONF_UNSET_SIZE;
 
     return conf;
 }
@@ -250,6 +313,7 @@ ngx_http_offload_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->keys, prev->keys, NULL);
     ngx_conf_merge_ptr_value(conf->sites, prev->sites, NULL);
     ngx_conf_merge_ptr_value(conf->coordinators, prev->coordinators, NULL);
+    ngx_conf_merge_size_value(conf->node_rate, prev->node_rate, 0);
 
     return ngx_http_offload_merge_site(cf, conf);
 }
@@ -273,12 +337,22 @@ ngx_http_offload_create_loc_conf(ngx_conf_t *cf)
      *     conf->file = { 0, NULL };
      *     conf->line = 0;
      *     conf->endpoint = 0;
+     *     conf->open = 0;
+     *     conf->measured = 0;
+     *     conf->busy = 0;
      */
 
     conf->enable = NGX_CONF_UNSET;
     conf->min_length = NGX_CONF_UNSET;
     conf->peers = NGX_CONF_UNSET;
     conf->ttl = NGX_CONF_UNSET;
+    conf->stale = NGX_CONF_UNSET;
+    conf->bypass = NGX_CONF_UNSET_PTR;
+    conf->above = NGX_CONF_UNSET_SIZE;
+    conf->redirect = NGX_CONF_UNSET;
+    conf->trust = NGX_CONF_UNSET_PTR;
+    conf->locality = NGX_CONF_UNSET_PTR;
+    conf->links = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -299,6 +373,13 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_off_value(conf->min_length, prev->min_length, 256 * 1024);
     ngx_conf_merge_value(conf->peers, prev->peers, 8);
     ngx_conf_merge_sec_value(conf->ttl, prev->ttl, 60);
+    ngx_conf_merge_sec_value(conf->stale, prev->stale, conf->ttl);
+    ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
+    ngx_conf_merge_size_value(conf->above, prev->above, 0);
+    ngx_conf_merge_value(conf->redirect, prev->redirect, 0);
+    ngx_conf_merge_ptr_value(conf->trust, prev->trust, NULL);
+    ngx_conf_merge_ptr_value(conf->locality, prev->locality, NULL);
+    ngx_conf_merge_value(conf->links, prev->links, 1);
 
     /* all types, unless some are named */
 
@@ -421,6 +502,21 @@ ngx_http_offload_check_ttl(ngx_conf_t *cf, void *post, void *data)
 
     if (*value < 2 || *value > 600) {
         return "must be between 2 seconds and 10 minutes";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* nobody is named in it, so it may outlive tickets */
+
+static char *
+ngx_http_offload_check_stale(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t  *value = data;
+
+    if (*value < 2 || *value > 86400) {
+        return "must be between 2 seconds and one day";
     }
 
     return NGX_CONF_OK;

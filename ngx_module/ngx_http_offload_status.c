@@ -20,9 +20,12 @@ ngx_http_offload_status(ngx_http_request_t *r)
     char                          *text;
     json_t                        *json;
     ngx_int_t                      rc;
+    ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_main_conf_t  *omcf;
 
-    if (!ngx_http_offload_loopback(r->connection->sockaddr)) {
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    if (!olcf->open && !ngx_http_offload_loopback(r->connection->sockaddr)) {
         return ngx_http_offload_refuse(r, NGX_HTTP_FORBIDDEN,
                                        "status is for loopback addresses only",
                                        NULL);
@@ -101,14 +104,17 @@ ngx_http_offload_status_json(ngx_http_offload_zone_t *zone)
 
     ngx_http_offload_unlock(zone);
 
-    return json_pack("{s:{s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I,"
+    return json_pack("{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I,"
                      " s:I, s:I, s:o}",
                      "requests",
                      "direct", outcomes[NGX_HTTP_OFFLOAD_DIRECT],
                      "manifest", outcomes[NGX_HTTP_OFFLOAD_MANIFEST],
+                     "redirect", outcomes[NGX_HTTP_OFFLOAD_REDIRECT],
+                     "bypass", outcomes[NGX_HTTP_OFFLOAD_BYPASS],
                      "indexing", outcomes[NGX_HTTP_OFFLOAD_INDEXING],
                      "nopeers", outcomes[NGX_HTTP_OFFLOAD_NOPEERS],
                      "ineligible", outcomes[NGX_HTTP_OFFLOAD_INELIGIBLE],
+                     "idle", outcomes[NGX_HTTP_OFFLOAD_IDLE],
                      "signatures", (json_int_t) sh->signatures,
                      "hashed", (json_int_t) sh->hashed,
                      "files", n[0],

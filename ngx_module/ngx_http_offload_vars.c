@@ -29,9 +29,12 @@ static ngx_http_variable_t  ngx_http_offload_vars[] = {
 static ngx_str_t  ngx_http_offload_outcomes[] = {
     ngx_string("direct"),
     ngx_string("manifest"),
+    ngx_string("redirect"),
+    ngx_string("bypass"),
     ngx_string("indexing"),
     ngx_string("nopeers"),
-    ngx_string("ineligible")
+    ngx_string("ineligible"),
+    ngx_string("idle")
 };
 
 

@@ -51,9 +51,12 @@ typedef enum {
 typedef enum {
     NGX_HTTP_OFFLOAD_DIRECT = 0,
     NGX_HTTP_OFFLOAD_MANIFEST,
+    NGX_HTTP_OFFLOAD_REDIRECT,
+    NGX_HTTP_OFFLOAD_BYPASS,
     NGX_HTTP_OFFLOAD_INDEXING,
     NGX_HTTP_OFFLOAD_NOPEERS,
     NGX_HTTP_OFFLOAD_INELIGIBLE,
+    NGX_HTTP_OFFLOAD_IDLE,                   /* below offload_above */
     NGX_HTTP_OFFLOAD_OUTCOMES
 } ngx_http_offload_outcome_e;
 
