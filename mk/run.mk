@@ -4,7 +4,7 @@ run: ## start a whole demo; PORT=8080, DETACH=1 to return at once
 	@mk/deps.sh build run
 	@$(MAKE) --no-print-directory all
 	+@$(make_module)
-	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) exec demo/run
+	@$(BUILT) exec demo/run
 
 stop: ## stop a demo that runs
 	@demo/run stop

@@ -1,21 +1,26 @@
 # Tests, checks and benchmarks.
 #
-# `make test TESTS=t/node` runs a part.  A stock nginx loads a module with
-# UBSan, but none with ASan or TSan.
+# `make test TESTS=t/node` runs a part, NGINX_SRC=DIR runs them with another
+# nginx.  A stock nginx loads a module with UBSan, but none with ASan or TSan.
 
 TESTS ?= $(UNIT_TESTS) t
 MODULE_FLAVOUR := $(if $(filter asan ubsan,$(FLAVOUR)),$(FLAVOUR),release)
 MODULE_B := build/$(MODULE_FLAVOUR)
-MODULE := $(abspath $(MODULE_B))/ngx_http_offload_module.so
+MODULE := $(abspath $(patsubst $(B)/%,$(MODULE_B)/%,$(MODULE_SO)))
 make_module = $(MAKE) --no-print-directory B=$(MODULE_B) \
     FLAVOUR=$(MODULE_FLAVOUR) module
+# What a program needs that runs what was built.
+BUILT = OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) $(BUILT_NGINX)
+BUILT_NGINX = $(if $(NGINX_OWN),NGINX=$(dir $(MODULE))sbin/nginx)
+
+# `make module test` does one after the other.
+test: | $(filter module all unit-tests,$(MAKECMDGOALS))
 
 test: ## build all and run every test; the last line counts
 	@mk/deps.sh build run test
 	@$(MAKE) --no-print-directory all unit-tests
 	+@$(make_module)
-	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) \
-	    mk/test.pl $(TESTS)
+	@$(BUILT) mk/test.pl $(TESTS)
 
 asan: ## the tests under AddressSanitizer and UBSan, the module under UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan test
@@ -23,6 +28,16 @@ ubsan: ## the tests under UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=ubsan test
 tsan: ## the tests with programs under ThreadSanitizer
 	@$(MAKE) --no-print-directory FLAVOUR=tsan test
+
+NGINX_DEBIAN := build/src/nginx-debian
+ASAN_NGINX_TESTS = $(if $(filter file,$(origin TESTS)),t/module t/system \
+    t/interop,$(TESTS))
+
+asan-nginx: ## the module in an nginx under AddressSanitizer and UBSan
+	@mk/deps.sh build run test source
+	@mk/nginx-source.sh $(NGINX_DEBIAN)
+	@$(MAKE) --no-print-directory FLAVOUR=asan NGINX_SRC=$(NGINX_DEBIAN) \
+	    TESTS="$(ASAN_NGINX_TESTS)" test
 
 C_FILES = $(shell git ls-files '*.c' '*.h' ':!ngx_module')
 # cppcheck reads no system headers, but has to know the lists' macros.
@@ -57,6 +72,6 @@ header/%:
 bench: ## offload get against curl, on the files of the demo
 	@$(MAKE) --no-print-directory all
 	+@$(make_module)
-	@OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) bench/get
+	@$(BUILT) bench/get
 
-.PHONY: asan bench check headers test tsan ubsan
+.PHONY: asan asan-nginx bench check headers test tsan ubsan
