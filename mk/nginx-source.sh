@@ -8,7 +8,7 @@
 
 set -eu
 
-target=$1
+target=$(realpath -m "$1")
 version=$(dpkg-query -W -f='${Version}' nginx-dev)
 
 if [ "$(cat "$target.version" 2>/dev/null)" = "$version" ]; then
