@@ -145,6 +145,13 @@ ngx_int_t ngx_http_offload_manifest_sign(ngx_http_request_t *r,
 ngx_uint_t ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file, struct ol_key *key);
 
+/* ngx_http_offload_receipt.c: gives receipts, and knows them again */
+
+ngx_int_t ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root,
+    time_t exp, ngx_str_t *peers, ngx_str_t *value);
+ngx_int_t ngx_http_offload_receipt_check(ngx_http_request_t *r,
+    struct ol_receipt *receipt, u_char *root);
+
 /* ngx_http_offload_state.c: versions of files; what is kept of them on disk */
 
 void ngx_http_offload_ident(ngx_file_info_t *fi,

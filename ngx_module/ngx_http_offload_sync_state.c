@@ -20,8 +20,6 @@ static ngx_int_t ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone,
     ngx_uint_t index, ngx_http_offload_sync_content_t *content);
 static ngx_uint_t ngx_http_offload_sync_same(ngx_http_offload_sh_t *sh,
     ngx_uint_t index, ngx_http_offload_sync_t *sync);
-static ngx_rbtree_node_t *ngx_http_offload_sync_after(
-    ngx_http_offload_sh_t *sh, uint64_t ack);
 static ngx_uint_t ngx_http_offload_sync_add(
     ngx_http_offload_sync_answer_t *answer, ngx_http_offload_file_t *file);
 static void ngx_http_offload_sync_sweep(ngx_http_offload_zone_t *zone);
@@ -303,7 +301,8 @@ ngx_http_offload_sync_collect(ngx_http_offload_zone_t *zone,
     answer->nitems = 0;
     answer->used = 0;
 
-    node = ngx_http_offload_sync_after(sh, ack > sh->clock ? 0 : ack);
+    node = ngx_http_offload_change_after(&sh->changes,
+                                         ack > sh->clock ? 0 : ack);
 
     for (n = 0; node; node = ngx_rbtree_next(&sh->changes, node), n++) {
         file = ngx_rbtree_data(node, ngx_http_offload_file_t, change);
@@ -330,17 +329,17 @@ ngx_http_offload_sync_collect(ngx_http_offload_zone_t *zone,
 
 /* the first change after that, or NULL */
 
-static ngx_rbtree_node_t *
-ngx_http_offload_sync_after(ngx_http_offload_sh_t *sh, uint64_t ack)
+ngx_rbtree_node_t *
+ngx_http_offload_change_after(ngx_rbtree_t *tree, uint64_t clock)
 {
     ngx_rbtree_node_t  *node, *found;
 
-    node = sh->changes.root;
+    node = tree->root;
     found = NULL;
 
-    while (node != sh->changes.sentinel) {
+    while (node != tree->sentinel) {
 
-        if (node->key > ack) {
+        if (node->key > clock) {
             found = node;
             node = node->left;
 

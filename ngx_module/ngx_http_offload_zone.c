@@ -16,7 +16,6 @@
 
 
 static ngx_int_t ngx_http_offload_zone_reset(ngx_http_offload_zone_t *zone);
-static void ngx_http_offload_random(u_char *p, size_t len);
 static ngx_int_t ngx_http_offload_evict(ngx_http_offload_zone_t *zone);
 static ngx_http_offload_file_t *ngx_http_offload_oldest(ngx_queue_t *queue);
 
@@ -114,13 +113,13 @@ ngx_http_offload_zone_reset(ngx_http_offload_zone_t *zone)
         ngx_queue_init(&sh->coordinators[i].nodes);
     }
 
-    return NGX_OK;
+    return ngx_http_offload_receipts_init(zone);
 }
 
 
 /* unique, and not to be guessed as long as OpenSSL has randomness */
 
-static void
+void
 ngx_http_offload_random(u_char *p, size_t len)
 {
     if (RAND_bytes(p, len) == 1) {

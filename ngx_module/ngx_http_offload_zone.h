@@ -17,6 +17,7 @@
 #include "offload/content.h"
 #include "offload/key.h"
 #include "offload/manifest.h"
+#include "ngx_http_offload_receipts.h"
 
 
 #define NGX_HTTP_OFFLOAD_SITE_LEN      16    /* of a hash of the site's name */
@@ -197,6 +198,7 @@ typedef struct {                             /* one site's, in one zone */
 
     uint64_t                    seq;         /* last one seen */
     uint64_t                    applied;     /* last one applied */
+    uint64_t                    acked;       /* clock that it knows of */
     uint64_t                    generation;  /* of full states */
     uint64_t                    valid;       /* oldest one that counts */
     ngx_uint_t                  part;        /* of a full state; 0: none */
@@ -248,6 +250,8 @@ typedef struct {
     ngx_atomic_t                signatures;
     ngx_atomic_t                hashed;      /* files */
 
+    ngx_http_offload_receipts_t receipts;
+
     ngx_http_offload_coordinator_t
                                 coordinators[NGX_HTTP_OFFLOAD_COORDINATORS];
 } ngx_http_offload_sh_t;
@@ -268,6 +272,8 @@ void ngx_http_offload_unlock(ngx_http_offload_zone_t *zone);
 void *ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size);
 void ngx_http_offload_free(ngx_http_offload_zone_t *zone, void *p);
 void ngx_http_offload_full(ngx_http_offload_sh_t *sh);
+
+void ngx_http_offload_random(u_char *p, size_t len);
 
 /* for reading and for atomic counters, without the lock */
 #define ngx_http_offload_peek(zone)                                           \
@@ -308,6 +314,32 @@ ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file, struct ol_digest *digest);
 void ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
     ngx_http_offload_manifest_t *manifest);
+
+ngx_rbtree_node_t *ngx_http_offload_change_after(ngx_rbtree_t *tree,
+    uint64_t clock);
+
+/* ngx_http_offload_receipt.c */
+
+ngx_int_t ngx_http_offload_receipts_init(ngx_http_offload_zone_t *zone);
+ngx_int_t ngx_http_offload_receipt_spend(ngx_http_offload_sh_t *sh,
+    uint64_t counter);
+
+/* ngx_http_offload_tally.c: what receipts say of nodes, likewise */
+
+typedef struct {
+    u_char                      id[OL_KEY_BYTES];
+    uint64_t                    bytes;       /* verified by clients */
+    uint64_t                    failed;      /* downloads that it failed in */
+} ngx_http_offload_tally_item_t;
+
+ngx_int_t ngx_http_offload_tallies_init(ngx_http_offload_zone_t *zone);
+ngx_uint_t ngx_http_offload_tally_known(ngx_http_offload_sh_t *sh,
+    u_char *site, u_char *id);
+ngx_int_t ngx_http_offload_tally_add(ngx_http_offload_zone_t *zone,
+    u_char *site, u_char *id, uint64_t bytes, ngx_uint_t failed);
+ngx_uint_t ngx_http_offload_tallies_since(ngx_http_offload_sh_t *sh,
+    u_char *site, uint64_t ack, ngx_http_offload_tally_item_t *items,
+    ngx_uint_t max, uint64_t *clock);
 
 /* ngx_http_offload_content.c: contents and their candidates, likewise */
 

@@ -1,0 +1,323 @@
+
+/*
+ * Receipts: made for each manifest that is given, and known again when they
+ * come back, each of them once.  They are sealed with a key that was made with
+ * the zone and leaves it for nobody.  Knows nothing of what a report says.
+ */
+
+
+#include "ngx_http_offload.h"
+
+#include "offload/encoding.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+
+/* "1.<epoch>." */
+
+#define NGX_HTTP_OFFLOAD_RECEIPT_HEAD                                         \
+    (2 + OL_BASE64URL_LEN(NGX_HTTP_OFFLOAD_EPOCH_LEN) + 1)
+
+/* all but the peers */
+
+#define NGX_HTTP_OFFLOAD_RECEIPT_LEN                                          \
+    (NGX_HTTP_OFFLOAD_RECEIPT_HEAD + NGX_ATOMIC_T_LEN + 1 + NGX_TIME_T_LEN    \
+     + 1 + 1 + OL_BASE64URL_LEN(OL_RECEIPT_MAC_BYTES) + 1)
+
+
+typedef struct {                             /* of this worker */
+    EVP_MAC_CTX                *mac;         /* keyed */
+    u_char                      key[NGX_HTTP_OFFLOAD_RECEIPT_KEY];
+    u_char                      head[NGX_HTTP_OFFLOAD_RECEIPT_HEAD];
+} ngx_http_offload_sealer_t;
+
+
+static ngx_int_t ngx_http_offload_seal(ngx_http_request_t *r, u_char *root,
+    u_char *text, size_t len, u_char *seal);
+static ngx_int_t ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh);
+static EVP_MAC_CTX *ngx_http_offload_sealer_create(void);
+
+
+static ngx_http_offload_sealer_t  ngx_http_offload_sealer;
+
+
+/* the same allocations in the same order in an empty pool */
+
+ngx_int_t
+ngx_http_offload_receipts_init(ngx_http_offload_zone_t *zone)
+{
+    size_t                        size;
+    uint64_t                      n;
+    ngx_http_offload_receipts_t  *rs;
+
+    rs = &ngx_http_offload_peek(zone)->receipts;
+    size = zone->shpool->end - (u_char *) zone->shpool;
+
+    ngx_http_offload_random(rs->key, NGX_HTTP_OFFLOAD_RECEIPT_KEY);
+
+    for (n = NGX_HTTP_OFFLOAD_SPENT; n / 8 > size / 64; n >>= 1) { /* void */ }
+
+    rs->nspent = n;
+    rs->spent = ngx_slab_calloc_locked(zone->shpool, n / 8);
+
+    for (n = NGX_HTTP_OFFLOAD_SEEN; n * 8 > size / 64; n >>= 1) { /* void */ }
+
+    rs->nseen = n;
+    rs->seen = ngx_slab_calloc_locked(zone->shpool, n * sizeof(uint64_t));
+
+    if (rs->spent == NULL || rs->seen == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_offload_tallies_init(zone);
+}
+
+
+/*
+ * root: OL_HASH_BYTES; exp: the manifest's; peers: the beginnings of its
+ * peers' ids, joined.  Takes no lock
+ */
+
+ngx_int_t
+ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root, time_t exp,
+    ngx_str_t *peers, ngx_str_t *value)
+{
+    u_char                        *p, *last;
+    u_char                         seal[OL_RECEIPT_MAC_BYTES];
+    ngx_atomic_uint_t              counter;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    sh = ngx_http_offload_peek(omcf->zone);
+
+    if (ngx_http_offload_sealer_key(sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_OFFLOAD_RECEIPT_LEN + peers->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->data = p;
+
+    counter = ngx_atomic_fetch_add(&sh->receipts.counter, 1);
+
+    p = ngx_cpymem(p, ngx_http_offload_sealer.head,
+                   NGX_HTTP_OFFLOAD_RECEIPT_HEAD);
+    p = ngx_sprintf(p, "%uA.%T.", counter,
+                    exp + NGX_HTTP_OFFLOAD_RECEIPT_LIFE);
+    last = ngx_cpymem(p, peers->data, peers->len);
+
+    if (ngx_http_offload_seal(r, root, value->data, last - value->data, seal)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *last++ = '.';
+    ol_base64url_encode((char *) last, seal, OL_RECEIPT_MAC_BYTES);
+
+    value->len = last - value->data + OL_BASE64URL_LEN(OL_RECEIPT_MAC_BYTES);
+
+    return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: made here, for that root of this site, and not expired;
+ * NGX_DECLINED: else.  Takes no lock
+ */
+
+ngx_int_t
+ngx_http_offload_receipt_check(ngx_http_request_t *r,
+    struct ol_receipt *receipt, u_char *root)
+{
+    u_char                         seal[OL_RECEIPT_MAC_BYTES];
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    sh = ngx_http_offload_peek(omcf->zone);
+
+    if (receipt->exp <= (uint64_t) ngx_time()
+        || ngx_memcmp(receipt->epoch, sh->epoch, NGX_HTTP_OFFLOAD_EPOCH_LEN)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_offload_sealer_key(sh) != NGX_OK
+        || ngx_http_offload_seal(r, root, (u_char *) receipt->text,
+                                 receipt->sealed_len, seal)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return CRYPTO_memcmp(seal, receipt->mac, OL_RECEIPT_MAC_BYTES) == 0
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * Locked.  NGX_DECLINED: it was spent before, or is so old that nobody knows.
+ * The bits of counters given since the last one was spent are those of old
+ * ones, and cleared first: all of them at most
+ */
+
+ngx_int_t
+ngx_http_offload_receipt_spend(ngx_http_offload_sh_t *sh, uint64_t counter)
+{
+    u_char                        bit, *byte;
+    uint64_t                      given, i, at, n;
+    ngx_http_offload_receipts_t  *rs;
+
+    rs = &sh->receipts;
+    given = rs->counter;
+
+    if (given - rs->cleared > rs->nspent) {
+        rs->cleared = given - rs->nspent;
+    }
+
+    for (i = rs->cleared; i < given; i += n) {
+        at = i % rs->nspent;
+        n = ngx_min(given - i, rs->nspent - at);
+
+        if (at % 8 == 0 && n >= 8) {
+            n -= n % 8;
+            ngx_memzero(rs->spent + at / 8, n / 8);
+
+        } else {
+            n = 1;
+            rs->spent[at / 8] &= (u_char) ~(1 << at % 8);
+        }
+    }
+
+    rs->cleared = given;
+
+    if (counter >= given || given - counter > rs->nspent) {
+        return NGX_DECLINED;
+    }
+
+    byte = &rs->spent[counter % rs->nspent / 8];
+    bit = (u_char) (1 << counter % 8);
+
+    if (*byte & bit) {
+        return NGX_DECLINED;
+    }
+
+    *byte |= bit;
+
+    return NGX_OK;
+}
+
+
+/* of the site and the root that it is for, as well as of what it says */
+
+static ngx_int_t
+ngx_http_offload_seal(ngx_http_request_t *r, u_char *root, u_char *text,
+    size_t len, u_char *seal)
+{
+    u_char                        mac[EVP_MAX_MD_SIZE];
+    size_t                        n;
+    EVP_MAC_CTX                  *ctx;
+    ngx_http_offload_srv_conf_t  *oscf;
+
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    ctx = ngx_http_offload_sealer.mac;
+
+    if (EVP_MAC_init(ctx, NULL, 0, NULL) != 1
+        || EVP_MAC_update(ctx, oscf->id, NGX_HTTP_OFFLOAD_SITE_LEN) != 1
+        || EVP_MAC_update(ctx, root, OL_HASH_BYTES) != 1
+        || EVP_MAC_update(ctx, text, len) != 1
+        || EVP_MAC_final(ctx, mac, &n, sizeof(mac)) != 1
+        || n < OL_RECEIPT_MAC_BYTES)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(seal, mac, OL_RECEIPT_MAC_BYTES);
+
+    return NGX_OK;
+}
+
+
+/* keyed again only if the zone was made anew */
+
+static ngx_int_t
+ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh)
+{
+    ngx_http_offload_sealer_t  *sealer;
+
+    sealer = &ngx_http_offload_sealer;
+
+    if (sealer->mac
+        && ngx_memcmp(sealer->key, sh->receipts.key,
+                      NGX_HTTP_OFFLOAD_RECEIPT_KEY)
+           == 0)
+    {
+        return NGX_OK;
+    }
+
+    if (sealer->mac == NULL) {
+        sealer->mac = ngx_http_offload_sealer_create();
+
+        if (sealer->mac == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memcpy(sealer->key, sh->receipts.key, NGX_HTTP_OFFLOAD_RECEIPT_KEY);
+
+    if (EVP_MAC_init(sealer->mac, sealer->key, NGX_HTTP_OFFLOAD_RECEIPT_KEY,
+                     NULL)
+        != 1)
+    {
+        EVP_MAC_CTX_free(sealer->mac);
+        sealer->mac = NULL;
+
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(sealer->head, "1.", 2);
+    ol_base64url_encode((char *) sealer->head + 2, sh->epoch,
+                        NGX_HTTP_OFFLOAD_EPOCH_LEN);
+    sealer->head[NGX_HTTP_OFFLOAD_RECEIPT_HEAD - 1] = '.';
+
+    return NGX_OK;
+}
+
+
+/* fetching an algorithm takes long, keying it less, using it least */
+
+static EVP_MAC_CTX *
+ngx_http_offload_sealer_create(void)
+{
+    EVP_MAC      *mac;
+    OSSL_PARAM    params[2];
+    EVP_MAC_CTX  *ctx;
+
+    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    if (mac == NULL) {
+        return NULL;
+    }
+
+    ctx = EVP_MAC_CTX_new(mac);
+
+    EVP_MAC_free(mac);
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+                                                 "SHA256", 0);
+    params[1] = OSSL_PARAM_construct_end();
+
+    if (ctx && EVP_MAC_CTX_set_params(ctx, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
