@@ -30,6 +30,7 @@ typedef struct {
     ngx_shm_zone_t             *shm_zone;
     ngx_path_t                 *state;
     ngx_str_t                   thread_pool;
+    unsigned                    measure:1;   /* "offload_above" somewhere */
 } ngx_http_offload_main_conf_t;
 
 
@@ -186,6 +187,21 @@ ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,
 /* ngx_http_offload_status.c: the numbers, for the machine's own users */
 
 ngx_int_t ngx_http_offload_status(ngx_http_request_t *r);
+
+/* ngx_http_offload_traffic.c: what goes out, and what may */
+
+ngx_int_t ngx_http_offload_traffic_init(ngx_conf_t *cf);
+void ngx_http_offload_traffic_filter(void);
+uint64_t ngx_http_offload_egress(ngx_http_offload_sh_t *sh);
+
+/* whether help is asked for */
+ngx_uint_t ngx_http_offload_busy(ngx_http_request_t *r);
+
+/* a manifest or a redirect for so many bytes was given */
+void ngx_http_offload_offered(ngx_http_request_t *r, off_t bytes);
+
+/* Offload-Fetch: direct with Offload-Node: NGX_OK, or a status to answer */
+ngx_int_t ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id);
 
 /* ngx_http_offload_sync.c: what coordinators send, what they are told */
 

@@ -87,6 +87,10 @@ ngx_http_offload_filter_init(ngx_conf_t *cf)
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_offload_header_filter;
 
+    if (omcf->measure) {
+        ngx_http_offload_traffic_filter();
+    }
+
     return NGX_OK;
 }
 

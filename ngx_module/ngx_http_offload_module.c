@@ -35,6 +35,8 @@ static char *ngx_http_offload_check_ttl(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_offload_check_stale(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_offload_check_above(ngx_conf_t *cf, void *post,
+    void *data);
 static ngx_int_t ngx_http_offload_init(ngx_conf_t *cf);
 
 
@@ -52,6 +54,10 @@ static ngx_conf_post_t  ngx_http_offload_ttl_post = {
 
 static ngx_conf_post_t  ngx_http_offload_stale_post = {
     ngx_http_offload_check_stale
+};
+
+static ngx_conf_post_t  ngx_http_offload_above_post = {
+    ngx_http_offload_check_above
 };
 
 static ngx_path_init_t  ngx_http_offload_state_path = {
@@ -171,7 +177,7 @@ static ngx_command_t  ngx_http_offload_commands[] = {
       ngx_conf_set_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_offload_loc_conf_t, above),
-      NULL },
+      &ngx_http_offload_above_post },
 
     { ngx_string("offload_redirect"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -246,6 +252,7 @@ ngx_http_offload_create_main_conf(ngx_conf_t *cf)
      *     conf->shm_zone = NULL;
      *     conf->state = NULL;
      *     conf->thread_pool = { 0, NULL };
+     *     conf->measure = 0;
      */
 
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_offload_main_conf_t));
@@ -523,6 +530,25 @@ ngx_http_offload_check_stale(ngx_conf_t *cf, void *post, void *data)
 }
 
 
+/* what goes out is counted only if somebody wants to know */
+
+static char *
+ngx_http_offload_check_above(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t  *value = data;
+
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_offload_module);
+
+    if (*value) {
+        omcf->measure = 1;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* pushed last, run first: before the static module and the like */
 
 static ngx_int_t
@@ -547,5 +573,5 @@ ngx_http_offload_init(ngx_conf_t *cf)
 
     *h = ngx_http_offload_handler;
 
-    return NGX_OK;
+    return ngx_http_offload_traffic_init(cf);
 }

@@ -17,6 +17,7 @@
 #include "offload/content.h"
 #include "offload/key.h"
 #include "offload/manifest.h"
+#include "offload/traffic.h"
 #include "ngx_http_offload_receipts.h"
 
 
@@ -36,6 +37,9 @@
 #define NGX_HTTP_OFFLOAD_LOST          60    /* seconds between two full */
                                              /* states for what was lost */
 #define NGX_HTTP_OFFLOAD_ZONE_MIN      (256 * 1024)
+#define NGX_HTTP_OFFLOAD_SAMPLES       8     /* of egress, in turn; a power */
+                                             /* of two */
+#define NGX_HTTP_OFFLOAD_BUDGETS       64    /* sites with a limit for nodes */
 
 #define NGX_HTTP_OFFLOAD_HELD          1     /* flags of a candidate */
 #define NGX_HTTP_OFFLOAD_ASSIGNED      2
@@ -211,6 +215,18 @@ typedef struct {                             /* one site's, in one zone */
 } ngx_http_offload_coordinator_t;
 
 
+typedef struct {                             /* a quarter of a second */
+    ngx_atomic_t                tick;        /* which one */
+    ngx_atomic_t                bytes;       /* sent by all workers */
+} ngx_http_offload_sample_t;
+
+
+typedef struct {                             /* of what nodes may pull */
+    u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
+    struct ol_budget            budget;
+} ngx_http_offload_budget_t;
+
+
 typedef struct {
     ngx_uint_t                  dirty;       /* someone was writing */
 
@@ -249,6 +265,13 @@ typedef struct {
     ngx_atomic_t                outcomes[NGX_HTTP_OFFLOAD_OUTCOMES];
     ngx_atomic_t                signatures;
     ngx_atomic_t                hashed;      /* files */
+    ngx_atomic_t                bytes_direct;  /* of files, sent here */
+    ngx_atomic_t                bytes_pulled;  /* among these, to nodes */
+    ngx_atomic_t                bytes_offered;  /* left to nodes */
+    ngx_atomic_t                deferred;    /* nodes' requests, to later */
+
+    ngx_http_offload_sample_t   samples[NGX_HTTP_OFFLOAD_SAMPLES];
+    ngx_http_offload_budget_t   budgets[NGX_HTTP_OFFLOAD_BUDGETS];
 
     ngx_http_offload_receipts_t receipts;
 
