@@ -61,6 +61,43 @@ ngx_http_offload_content_used(ngx_http_offload_sh_t *sh, u_char *root)
 }
 
 
+/* one that is offered under this name, the last segment of its subject */
+
+ngx_http_offload_file_t *
+ngx_http_offload_content_file(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content, ngx_str_t *name)
+{
+    u_char                   *last;
+    ngx_uint_t                n;
+    ngx_queue_t              *q;
+    ngx_http_offload_file_t  *file;
+
+    q = ngx_queue_head(&content->files);
+
+    for (n = 0;
+         n < NGX_HTTP_OFFLOAD_NAMESAKES
+         && q != ngx_queue_sentinel(&content->files);
+         n++)
+    {
+        file = ngx_queue_data(q, ngx_http_offload_file_t, same);
+        last = ngx_http_offload_file_sub(file) + file->sub_len;
+
+        q = ngx_queue_next(q);
+
+        if (file->sub_len > name->len
+            && last[-1 - (ssize_t) name->len] == '/'
+            && ngx_memcmp(last - name->len, name->data, name->len) == 0
+            && file->state == NGX_HTTP_OFFLOAD_READY
+            && ngx_http_offload_file_public(zone, file))
+        {
+            return file;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* the content, made if need be; a new one is spare until a file uses it */
 
 ngx_http_offload_content_t *
@@ -84,6 +121,7 @@ ngx_http_offload_content_get(ngx_http_offload_zone_t *zone, u_char *site,
 
     ngx_memcpy(content->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
     ngx_memcpy(content->root, root, OL_HASH_BYTES);
+    ngx_queue_init(&content->files);
     content->hash = ngx_http_offload_seeded_hash(sh, root, OL_HASH_BYTES,
                                                  (u_char *) "", 0);
 
@@ -172,8 +210,16 @@ ngx_http_offload_content_free(ngx_http_offload_zone_t *zone,
         ngx_http_offload_free(zone, list);
     }
 
+    if (content->networks) {
+        ngx_http_offload_free(zone, content->networks);
+    }
+
     if (content->table) {
         ngx_http_offload_free(zone, content->table);
+    }
+
+    if (content->ticket) {
+        ngx_http_offload_free(zone, content->ticket);
     }
 
     ngx_http_offload_free(zone, content);

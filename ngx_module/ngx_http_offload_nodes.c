@@ -14,6 +14,11 @@
     (((ngx_rbtree_key_t) (coordinator) << 24) | (n))
 
 
+static ngx_int_t ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_http_offload_node_data_t *data,
+    ngx_http_offload_node_t **ret);
+static ngx_http_offload_node_t **ngx_http_offload_node_bucket(
+    ngx_http_offload_sh_t *sh, u_char *id);
 static ngx_uint_t ngx_http_offload_peer_add(ngx_http_offload_sh_t *sh,
     ngx_http_offload_list_t *list, ngx_uint_t flag, ngx_uint_t https,
     ngx_http_offload_node_t **peers, ngx_uint_t n, ngx_uint_t max);
@@ -123,13 +128,17 @@ ngx_http_offload_node_find(ngx_http_offload_sh_t *sh, ngx_uint_t coordinator,
 }
 
 
-/* a node that came or changed; NGX_ERROR: no room for it */
+/*
+ * A node that came or changed; NGX_ERROR: no room for it.  One that is where it
+ * was keeps its slot: manifests that name it are still good.
+ */
 
 ngx_int_t
 ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
     ngx_uint_t coordinator, ngx_http_offload_node_data_t *data)
 {
-    u_char                          *p;
+    double                           failures;
+    time_t                           failed;
     ngx_http_offload_sh_t           *sh;
     ngx_http_offload_node_t         *node;
     ngx_http_offload_coordinator_t  *c;
@@ -137,17 +146,25 @@ ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
     sh = ngx_http_offload_peek(zone);
     c = &sh->coordinators[coordinator];
 
+    failures = 0;
+    failed = 0;
+
     node = ngx_http_offload_node_find(sh, coordinator, data->n);
 
-    if (node) {
+    if (node && ngx_memcmp(node->id, data->id.data, OL_KEY_CHARS) == 0) {
+
         if (node->url_len == data->url.len
             && node->zone_len == data->zone.len
-            && ngx_memcmp(node->id, data->id.data, OL_KEY_CHARS) == 0
+            && node->ncidrs == data->ncidrs
             && ngx_memcmp(node->data, data->url.data, data->url.len) == 0
-            && ngx_memcmp(node->data + node->url_len, data->zone.data,
+            && ngx_memcmp(ngx_http_offload_node_zone(node), data->zone.data,
                           data->zone.len)
                == 0)
         {
+            ngx_memcpy(ngx_http_offload_node_cidrs(node), data->cidrs,
+                       data->ncidrs * sizeof(struct ol_cidr));
+
+            node->spare = data->spare;
             node->generation = c->generation;
             ngx_queue_remove(&node->queue);
             ngx_queue_insert_tail(&c->nodes, &node->queue);
@@ -155,17 +172,51 @@ ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
             return NGX_OK;
         }
 
+        failures = node->failures;
+        failed = node->failed;
+    }
+
+    if (node) {
         ngx_http_offload_node_free(zone, node);
     }
+
+    if (ngx_http_offload_node_create(zone, coordinator, data, &node)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    node->failures = failures;
+    node->failed = failed;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator, ngx_http_offload_node_data_t *data,
+    ngx_http_offload_node_t **ret)
+{
+    u_char                           *p;
+    size_t                            len;
+    ngx_http_offload_sh_t            *sh;
+    ngx_http_offload_node_t          *node, **bucket;
+    ngx_http_offload_coordinator_t   *c;
+
+    sh = ngx_http_offload_peek(zone);
+    c = &sh->coordinators[coordinator];
 
     if (sh->nfree == 0) {
         ngx_http_offload_full(sh);
         return NGX_ERROR;
     }
 
+    len = data->ncidrs * sizeof(struct ol_cidr);
+
     node = ngx_http_offload_alloc(zone,
                                   offsetof(ngx_http_offload_node_t, data)
-                                  + data->url.len + data->zone.len);
+                                  + data->url.len + data->zone.len + len);
     if (node == NULL) {
         return NGX_ERROR;
     }
@@ -174,19 +225,42 @@ ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
     node->generation = c->generation;
     node->coordinator = (uint32_t) coordinator;
     node->slot = sh->free_slots[--sh->nfree];
+    node->spare = data->spare;
+    node->locality = ngx_http_offload_locality(sh, data->zone.data,
+                                               data->zone.len);
     node->https = data->https;
+    node->ncidrs = (uint8_t) data->ncidrs;
     node->url_len = (uint16_t) data->url.len;
     node->zone_len = (uint16_t) data->zone.len;
 
     ngx_memcpy(node->id, data->id.data, OL_KEY_CHARS);
     p = ngx_cpymem(node->data, data->url.data, data->url.len);
-    ngx_memcpy(p, data->zone.data, data->zone.len);
+    p = ngx_cpymem(p, data->zone.data, data->zone.len);
+    ngx_memcpy(p, data->cidrs, len);
+
+    bucket = ngx_http_offload_node_bucket(sh, node->id);
+    node->next = *bucket;
+    *bucket = node;
 
     ngx_rbtree_insert(&sh->nodes, &node->node);
     ngx_queue_insert_tail(&c->nodes, &node->queue);
     sh->nnodes++;
 
+    *ret = node;
+
     return NGX_OK;
+}
+
+
+static ngx_http_offload_node_t **
+ngx_http_offload_node_bucket(ngx_http_offload_sh_t *sh, u_char *id)
+{
+    uint64_t  hash;
+
+    hash = ngx_http_offload_seeded_hash(sh, id, OL_KEY_CHARS, (u_char *) "",
+                                        0);
+
+    return &sh->node_buckets[hash & (sh->nslots - 1)];
 }
 
 
@@ -194,9 +268,20 @@ void
 ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_node_t *node)
 {
-    ngx_http_offload_sh_t  *sh;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_node_t **p;
 
     sh = ngx_http_offload_peek(zone);
+
+    for (p = ngx_http_offload_node_bucket(sh, node->id);
+         *p;
+         p = &(*p)->next)
+    {
+        if (*p == node) {
+            *p = node->next;
+            break;
+        }
+    }
 
     sh->slots[node->slot]++;
     sh->free_slots[sh->nfree++] = node->slot;
@@ -205,6 +290,32 @@ ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
     ngx_rbtree_delete(&sh->nodes, &node->node);
     ngx_queue_remove(&node->queue);
     ngx_http_offload_free(zone, node);
+}
+
+
+void
+ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
+    u_char *id)
+{
+    u_char                   *of;
+    ngx_http_offload_node_t  *node;
+
+    /* each coordinator that names it has a record of its own */
+
+    for (node = *ngx_http_offload_node_bucket(sh, id);
+         node;
+         node = node->next)
+    {
+        of = sh->coordinators[node->coordinator].site;
+
+        if (ngx_memcmp(node->id, id, OL_KEY_CHARS) == 0
+            && ngx_memcmp(of, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0)
+        {
+            node->failures = ol_failures_add(node->failures,
+                                             ngx_time() - node->failed);
+            node->failed = ngx_time();
+        }
+    }
 }
 
 

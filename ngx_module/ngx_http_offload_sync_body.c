@@ -27,6 +27,10 @@ static ngx_int_t ngx_http_offload_read_nodes(const json_t *json,
 static ngx_int_t ngx_http_offload_read_node(const json_t *json,
     ngx_pool_t *pool, ngx_http_offload_node_data_t *node,
     struct ol_error *err);
+static ngx_int_t ngx_http_offload_read_place(const json_t *json,
+    ngx_http_offload_node_data_t *node, struct ol_error *err);
+static ngx_int_t ngx_http_offload_read_spare(const json_t *json,
+    ngx_http_offload_node_data_t *node, struct ol_error *err);
 static ngx_int_t ngx_http_offload_read_gone(const json_t *json,
     ngx_pool_t *pool, ngx_http_offload_sync_t *sync, struct ol_error *err);
 static ngx_int_t ngx_http_offload_read_contents(const json_t *json,
@@ -188,10 +192,9 @@ static ngx_int_t
 ngx_http_offload_read_node(const json_t *json, ngx_pool_t *pool,
     ngx_http_offload_node_data_t *node, struct ol_error *err)
 {
-    int                rc;
     u_char             id[OL_KEY_BYTES];
     uint64_t           n;
-    const char        *text, *url, *zone;
+    const char        *text, *url;
     struct ol_origin   origin;
 
     if (!json_is_object(json)) {
@@ -213,26 +216,17 @@ ngx_http_offload_read_node(const json_t *json, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    rc = ol_json_string(json, "zone", OL_ZONE_MAX, &zone, err);
+    /* clients refuse a manifest with anything else in it */
 
-    if (rc == -ENOENT) {
-        zone = "";
-
-    } else if (rc != 0) {
+    if (!ol_origin_port_ok(&origin)) {
+        (void) ol_error_set(err, EBADMSG, "nodes: %s: a port that is not 80, "
+                            "443 or from 1024 on", url);
         return NGX_ERROR;
     }
 
-    node->zone.data = (u_char *) zone;
-    node->zone.len = ngx_strlen(zone);
-
-    /* clients refuse a manifest with anything else in it */
-
-    if (!ol_origin_port_ok(&origin)
-        || !ngx_http_offload_printable(&node->zone))
+    if (ngx_http_offload_read_place(json, node, err) != NGX_OK
+        || ngx_http_offload_read_spare(json, node, err) != NGX_OK)
     {
-        (void) ol_error_set(err, EBADMSG, "nodes: %s: a port that is not 80, "
-                            "443 or from 1024 on, or a zone that is not "
-                            "printable ASCII", url);
         return NGX_ERROR;
     }
 
@@ -249,6 +243,93 @@ ngx_http_offload_read_node(const json_t *json, ngx_pool_t *pool,
     }
 
     ngx_memcpy(node->url.data, origin.text, node->url.len);
+
+    return NGX_OK;
+}
+
+
+/* its zone, and the networks that it is near to */
+
+static ngx_int_t
+ngx_http_offload_read_place(const json_t *json,
+    ngx_http_offload_node_data_t *node, struct ol_error *err)
+{
+    int          rc;
+    size_t       i;
+    json_t      *cidrs;
+    const char  *zone, *cidr;
+
+    rc = ol_json_string(json, "zone", OL_ZONE_MAX, &zone, err);
+
+    if (rc == -ENOENT) {
+        zone = "";
+
+    } else if (rc != 0) {
+        return NGX_ERROR;
+    }
+
+    node->zone.data = (u_char *) zone;
+    node->zone.len = ngx_strlen(zone);
+
+    if (!ngx_http_offload_printable(&node->zone)) {
+        (void) ol_error_set(err, EBADMSG, "nodes: a zone that is not "
+                            "printable ASCII");
+        return NGX_ERROR;
+    }
+
+    rc = ol_json_array(json, "cidrs", NGX_HTTP_OFFLOAD_CIDRS, &cidrs, err);
+
+    if (rc == -ENOENT) {
+        return NGX_OK;
+    }
+
+    if (rc != 0) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < json_array_size(cidrs); i++) {
+        cidr = json_string_value(json_array_get(cidrs, i));
+
+        if (cidr == NULL) {
+            (void) ol_error_set(err, EBADMSG, "cidrs: not a string");
+            return NGX_ERROR;
+        }
+
+        if (ol_cidr_parse(cidr, &node->cidrs[i], err) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    node->ncidrs = i;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_offload_read_spare(const json_t *json,
+    ngx_http_offload_node_data_t *node, struct ol_error *err)
+{
+    int       rc;
+    uint64_t  spare;
+
+    rc = ol_json_uint(json, "spare", OL_SPARE_MAX, &spare, err);
+
+    if (rc == -ENOENT) {
+        node->spare = OL_SPARE_UNKNOWN;
+        return NGX_OK;
+    }
+
+    if (rc != 0) {
+        return NGX_ERROR;
+    }
+
+    if (spare == 0 || (spare & (spare - 1))) {
+        (void) ol_error_set(err, EBADMSG, "spare: not a power of two");
+        return NGX_ERROR;
+    }
+
+    node->spare = (uint32_t) spare;
 
     return NGX_OK;
 }

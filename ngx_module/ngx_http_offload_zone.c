@@ -83,11 +83,16 @@ ngx_http_offload_zone_reset(ngx_http_offload_zone_t *zone)
 
     sh->file_buckets = ngx_slab_calloc_locked(shpool, n * sizeof(void *));
     sh->content_buckets = ngx_slab_calloc_locked(shpool, n * sizeof(void *));
+    sh->manifest_buckets = ngx_slab_calloc_locked(shpool,
+                                                  n * sizeof(void *));
+    sh->node_buckets = ngx_slab_calloc_locked(shpool,
+                                              sh->nslots * sizeof(void *));
     sh->slots = ngx_slab_calloc_locked(shpool, sh->nslots * sizeof(uint32_t));
     sh->free_slots = ngx_slab_alloc_locked(shpool,
                                            sh->nslots * sizeof(uint32_t));
 
     if (sh->file_buckets == NULL || sh->content_buckets == NULL
+        || sh->manifest_buckets == NULL || sh->node_buckets == NULL
         || sh->slots == NULL || sh->free_slots == NULL)
     {
         return NGX_ERROR;
@@ -243,10 +248,8 @@ ngx_http_offload_evict(ngx_http_offload_zone_t *zone)
         q = ngx_queue_last(&sh->manifests);
         manifest = ngx_queue_data(q, ngx_http_offload_manifest_t, queue);
 
-        if (manifest->refresh <= ngx_time()) {
-            ngx_http_offload_manifest_drop(zone, manifest);
-            return NGX_OK;
-        }
+        ngx_http_offload_cache_drop(zone, manifest);
+        return NGX_OK;
     }
 
     if (!ngx_queue_empty(&sh->spare)) {

@@ -19,6 +19,9 @@
 #include "offload/manifest.h"
 #include "offload/traffic.h"
 #include "ngx_http_offload_receipts.h"
+#include "offload/netaddr.h"
+#include "offload/selection.h"
+#include "offload/ticket.h"
 
 
 #define NGX_HTTP_OFFLOAD_SITE_LEN      16    /* of a hash of the site's name */
@@ -27,6 +30,9 @@
 #define NGX_HTTP_OFFLOAD_ETAG_LEN      128
 #define NGX_HTTP_OFFLOAD_CANDIDATES    24    /* of one content, from one */
                                              /* coordinator */
+#define NGX_HTTP_OFFLOAD_CIDRS         8     /* of one node */
+#define NGX_HTTP_OFFLOAD_ZONES         14    /* of a content's candidates, */
+#define NGX_HTTP_OFFLOAD_NETWORKS      24    /* so that both take 512 bytes */
 #define NGX_HTTP_OFFLOAD_COORDINATORS  64    /* records in a zone; one bit */
                                              /* of a uint64_t each */
 #define NGX_HTTP_OFFLOAD_FRESH         60    /* seconds after a sync */
@@ -40,6 +46,8 @@
 #define NGX_HTTP_OFFLOAD_SAMPLES       8     /* of egress, in turn; a power */
                                              /* of two */
 #define NGX_HTTP_OFFLOAD_BUDGETS       64    /* sites with a limit for nodes */
+#define NGX_HTTP_OFFLOAD_NAMESAKES     256   /* files of one content, among */
+                                             /* which a name is looked up */
 
 #define NGX_HTTP_OFFLOAD_HELD          1     /* flags of a candidate */
 #define NGX_HTTP_OFFLOAD_ASSIGNED      2
@@ -98,10 +106,42 @@ typedef struct ngx_http_offload_content_s  ngx_http_offload_content_t;
 typedef struct ngx_http_offload_list_s     ngx_http_offload_list_t;
 
 
-typedef struct {
+typedef struct {                             /* who a manifest is for */
+    struct ol_addr              addr;
+    ngx_str_t                   locality;    /* empty: not known */
+    unsigned                    addressed:1;
+    unsigned                    https:1;
+} ngx_http_offload_client_t;
+
+
+typedef struct {                             /* clients that get the same */
+    uint32_t                    near;        /* bits: candidates, a network */
+                                             /* of which contains them */
+    uint32_t                    locality;    /* a hash; 0: none */
+    uint8_t                     variant;
+    uint8_t                     https;
+} ngx_http_offload_audience_t;
+
+
+#define NGX_HTTP_OFFLOAD_VARIANTS  8         /* of manifests with peers */
+#define NGX_HTTP_OFFLOAD_PEERLESS  8         /* one without */
+#define NGX_HTTP_OFFLOAD_LINKS     9         /* lines of a direct answer */
+
+
+typedef struct ngx_http_offload_manifest_s  ngx_http_offload_manifest_t;
+
+
+struct ngx_http_offload_manifest_s {         /* or what else is made for an */
+                                             /* audience and kept a while */
     ngx_queue_t                 queue;       /* in sh->manifests */
+    ngx_queue_t                 sibling;     /* in file->manifests */
+    ngx_http_offload_manifest_t
+                               *next;        /* in a bucket */
     ngx_http_offload_file_t    *file;
+    ngx_http_offload_audience_t
+                                audience;
     time_t                      refresh;     /* when half its life is over */
+    time_t                      exp;
     uint64_t                    coordinators;  /* whose word it rests on */
     uint32_t                    version;     /* of the candidates */
     u_char                      signer[8];   /* the key's id, its beginning */
@@ -111,8 +151,9 @@ typedef struct {
     struct {
         uint32_t                slot;
         uint32_t                generation;
+        u_char                  id[8];       /* its beginning */
     } peers[1];                              /* npeers, then the text */
-} ngx_http_offload_manifest_t;
+};
 
 
 struct ngx_http_offload_file_s {
@@ -124,7 +165,10 @@ struct ngx_http_offload_file_s {
     uint64_t                    serial;      /* unique within the epoch */
 
     ngx_http_offload_content_t   *content;   /* once READY, and since */
-    ngx_http_offload_manifest_t  *manifest;
+    ngx_queue_t                 same;        /* in content->files, unless */
+                                             /* gone */
+    ngx_queue_t                 manifests;   /* latest made first */
+    ngx_uint_t                  nmanifests;
 
     ngx_http_offload_ident_t    ident;       /* whole once READY */
     uint64_t                    demand;      /* only grows */
@@ -137,6 +181,11 @@ struct ngx_http_offload_file_s {
     time_t                      retry;       /* FAILED, and jobs too young */
     time_t                      lease;       /* HASHING: when it runs out */
     time_t                      left;        /* when it went, if gone */
+
+    time_t                      second;      /* that "hits" are of */
+    uint32_t                    hits;        /* demand, in that second */
+    uint32_t                    rate;        /* and in the one before */
+    uint32_t                    turn;        /* of the variants */
 
     unsigned                    state:2;     /* ngx_http_offload_state_e */
     unsigned                    gone:1;      /* no longer in a bucket */
@@ -160,14 +209,41 @@ struct ngx_http_offload_list_s {             /* candidates by a coordinator */
 };
 
 
+typedef struct {
+    uint32_t                    window;      /* whose ticket it is */
+    u_char                      signer[4];   /* the key's id, its beginning */
+    char                        query[OL_TICKET_MAX];
+} ngx_http_offload_ticket_t;
+
+
+typedef struct {                             /* where the candidates of a */
+                                             /* content are: as much of it */
+                                             /* as tells clients apart */
+    uint32_t                    nzones;
+    uint32_t                    nnetworks;
+    uint32_t                    zones[NGX_HTTP_OFFLOAD_ZONES];  /* hashes */
+
+    struct {
+        struct ol_cidr          cidr;
+        uint8_t                 bit;         /* of its node, in "near" */
+    } networks[1];
+} ngx_http_offload_networks_t;
+
+
 struct ngx_http_offload_content_s {
     ngx_queue_t                 queue;       /* in sh->spare while unused */
     ngx_http_offload_content_t *next;        /* in a bucket */
     uint64_t                    hash;
     ngx_http_offload_list_t    *candidates;
+    ngx_http_offload_networks_t
+                               *networks;    /* NULL: no client is nearer */
+                                             /* than another */
+    ngx_http_offload_ticket_t  *ticket;      /* the last one signed */
     uint32_t                    version;     /* of the candidates */
+    ngx_queue_t                 files;       /* latest hashed first */
     uint32_t                    uses;        /* by files */
     uint32_t                    gone;        /* how many of these are */
+    uint64_t                    size;        /* 0: not known yet */
     uint32_t                    table_len;   /* 0: only in the state folder */
     u_char                     *table;
 
@@ -180,18 +256,27 @@ struct ngx_http_offload_content_s {
 };
 
 
-typedef struct {
+typedef struct ngx_http_offload_node_s  ngx_http_offload_node_t;
+
+
+struct ngx_http_offload_node_s {
     ngx_rbtree_node_t           node;        /* in sh->nodes */
     ngx_queue_t                 queue;       /* in its coordinator's */
+    ngx_http_offload_node_t    *next;        /* in a bucket, by id */
     uint64_t                    generation;  /* of the coordinator */
+    time_t                      failed;      /* last */
+    double                      failures;    /* as of then */
     uint32_t                    coordinator;
     uint32_t                    slot;
+    uint32_t                    spare;       /* KiB a second, or unknown */
+    uint32_t                    locality;    /* a hash of zone; 0: none */
     unsigned                    https:1;
     u_char                      id[OL_KEY_CHARS];
+    uint8_t                     ncidrs;
     uint16_t                    url_len;
     uint16_t                    zone_len;
-    u_char                      data[1];     /* url, zone */
-} ngx_http_offload_node_t;
+    u_char                      data[1];     /* url, zone, CIDRs */
+};
 
 
 typedef struct {                             /* one site's, in one zone */
@@ -243,7 +328,9 @@ typedef struct {
 
     ngx_http_offload_file_t   **file_buckets;
     ngx_http_offload_content_t **content_buckets;
-    ngx_uint_t                  mask;        /* of either */
+    ngx_http_offload_manifest_t **manifest_buckets;
+    ngx_uint_t                  mask;        /* of each */
+    ngx_http_offload_node_t   **node_buckets;  /* nslots of them */
 
     uint32_t                   *slots;       /* generations */
     uint32_t                   *free_slots;  /* a stack */
@@ -314,6 +401,8 @@ void ngx_http_offload_name_hash(ngx_http_offload_sh_t *sh,
 
 ngx_http_offload_file_t *ngx_http_offload_file_find(ngx_http_offload_sh_t *sh,
     ngx_http_offload_name_t *name);
+ngx_http_offload_file_t *ngx_http_offload_file_of(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_name_t *name);
 ngx_http_offload_file_t *ngx_http_offload_file_create(
     ngx_http_offload_zone_t *zone, ngx_http_offload_name_t *name,
     ngx_http_offload_version_t *version);
@@ -321,6 +410,9 @@ ngx_uint_t ngx_http_offload_file_is(ngx_http_offload_file_t *file,
     ngx_http_offload_version_t *version);
 void ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file);
+void ngx_http_offload_file_demanded(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file);
+ngx_uint_t ngx_http_offload_file_variant(ngx_http_offload_file_t *file);
 void ngx_http_offload_file_changed(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file);
 ngx_uint_t ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
@@ -335,8 +427,21 @@ void ngx_http_offload_file_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file, struct ol_digest *digest);
-void ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
+
+/* ngx_http_offload_cache.c: manifests and the like that are made already */
+
+ngx_http_offload_manifest_t *ngx_http_offload_cache_find(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file,
+    ngx_http_offload_audience_t *audience);
+ngx_uint_t ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_manifest_t *manifest, u_char *signer);
+ngx_http_offload_manifest_t *ngx_http_offload_cache_add(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_file_t *file,
+    ngx_http_offload_audience_t *audience, ngx_uint_t npeers, size_t len);
+void ngx_http_offload_cache_drop(ngx_http_offload_zone_t *zone,
     ngx_http_offload_manifest_t *manifest);
+void ngx_http_offload_cache_clear(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file);
 
 ngx_rbtree_node_t *ngx_http_offload_change_after(ngx_rbtree_t *tree,
     uint64_t clock);
@@ -370,6 +475,9 @@ ngx_http_offload_content_t *ngx_http_offload_content_find(
     ngx_http_offload_sh_t *sh, u_char *site, u_char *root);
 ngx_uint_t ngx_http_offload_content_used(ngx_http_offload_sh_t *sh,
     u_char *root);
+ngx_http_offload_file_t *ngx_http_offload_content_file(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_content_t *content,
+    ngx_str_t *name);
 ngx_http_offload_content_t *ngx_http_offload_content_get(
     ngx_http_offload_zone_t *zone, u_char *site, u_char *root);
 void ngx_http_offload_content_leave(ngx_http_offload_zone_t *zone,
@@ -401,8 +509,15 @@ typedef struct {
     ngx_str_t                   id;
     ngx_str_t                   url;
     ngx_str_t                   zone;
+    uint32_t                    spare;
     unsigned                    https:1;
+    ngx_uint_t                  ncidrs;
+    struct ol_cidr              cidrs[NGX_HTTP_OFFLOAD_CIDRS];
 } ngx_http_offload_node_data_t;
+
+#define ngx_http_offload_node_zone(n)  ((n)->data + (n)->url_len)
+#define ngx_http_offload_node_cidrs(n)                                        \
+    ((struct ol_cidr *) ((n)->data + (n)->url_len + (n)->zone_len))
 
 ngx_http_offload_coordinator_t *ngx_http_offload_coordinator_find(
     ngx_http_offload_sh_t *sh, u_char *kid, u_char *site);
@@ -416,9 +531,31 @@ void ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_node_t *node);
 ngx_uint_t ngx_http_offload_nodes_expire(ngx_http_offload_zone_t *zone,
     ngx_uint_t coordinator, ngx_uint_t max);
+
+/* a client says so: it is named less for a while; its id in base64url */
+void ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
+    u_char *id);
 ngx_uint_t ngx_http_offload_peers(ngx_http_offload_sh_t *sh,
     ngx_http_offload_content_t *content, ngx_uint_t https,
     ngx_http_offload_node_t **peers, ngx_uint_t max);
+
+/* ngx_http_offload_select.c: whom to name, and to whom */
+
+uint32_t ngx_http_offload_locality(ngx_http_offload_sh_t *sh, u_char *data,
+    size_t len);
+void ngx_http_offload_audience(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_http_offload_client_t *client,
+    ngx_uint_t variant, ngx_http_offload_audience_t *ret);
+ngx_uint_t ngx_http_offload_has_peers(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_uint_t https);
+
+/*
+ * May change content->networks, and with it content->version and what an
+ * audience is: take both afterwards.  May evict: pin the file before.
+ */
+ngx_uint_t ngx_http_offload_select(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_content_t *content, ngx_http_offload_client_t *client,
+    ngx_uint_t variant, ngx_http_offload_node_t **peers, ngx_uint_t max);
 
 
 #endif /* _NGX_HTTP_OFFLOAD_ZONE_H_INCLUDED_ */
