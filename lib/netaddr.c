@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MAPPED_BITS 96
+#define NETWORK_V4_BYTES 15 /* mapped: a /24 */
+#define NETWORK_V6_BYTES 6  /* a /48 */
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0,    0,
                                           0, 0, 0, 0, 0xff, 0xff};
@@ -46,6 +48,16 @@ ol_addr_from_sockaddr(const struct sockaddr *sa, struct ol_addr *ret)
     default:
         return -EAFNOSUPPORT;
     }
+}
+
+void
+ol_addr_network(const struct ol_addr *addr, struct ol_addr *ret)
+{
+    struct ol_addr network = {{0}};
+
+    memcpy(network.bytes, addr->bytes,
+           is_mapped(addr) ? NETWORK_V4_BYTES : NETWORK_V6_BYTES);
+    *ret = network;
 }
 
 void

@@ -32,6 +32,9 @@ int ol_addr_from_sockaddr(const struct sockaddr *sa, struct ol_addr *ret);
 void ol_addr_text(const struct ol_addr *addr, char *dst, size_t cap);
 int ol_addr_parse(const char *text, struct ol_addr *ret);
 
+/* The /24 or /48 that it is in: what one party is taken to have. */
+void ol_addr_network(const struct ol_addr *addr, struct ol_addr *ret);
+
 /* "192.0.2.0/24", "2001:db8::/32", or a bare address. */
 int ol_cidr_parse(const char *text, struct ol_cidr *ret, struct ol_error *err);
 int ol_cidrs_add(struct ol_cidrs *set, const char *text, struct ol_error *err);

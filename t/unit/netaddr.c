@@ -243,6 +243,28 @@ test_set(void)
     ok(!ol_cidrs_contain(&set, &b), "what is in none is not in");
 }
 
+static void
+test_network(void)
+{
+    static const struct {
+        const char *addr, *network;
+    } cases[] = {
+        {"192.0.2.77", "192.0.2.0"},
+        {"192.0.3.77", "192.0.3.0"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1::"},
+        {"::1", "::"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct ol_addr a = addr(cases[i].addr), network;
+        char text[OL_ADDR_TEXT];
+
+        ol_addr_network(&a, &network);
+        ol_addr_text(&network, text, sizeof(text));
+        is_str(text, cases[i].network, "the network of %s", cases[i].addr);
+    }
+}
+
 int
 main(void)
 {
@@ -250,5 +272,6 @@ main(void)
     test_text();
     test_cidr();
     test_set();
+    test_network();
     return tap_done();
 }
