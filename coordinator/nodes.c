@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "coordinator/placement.h"
+#include "coordinator/spare.h"
 #include "net/log.h"
 #include "offload/encoding.h"
 
@@ -56,13 +57,39 @@ node_forget(struct nodes *nodes, struct node *node)
     node_free(node);
 }
 
+/* Sites are to be told of it. */
 static void
-node_changed(struct nodes *nodes, struct node *node)
+node_news(struct nodes *nodes, struct node *node)
 {
     node->version = ++nodes->version;
     TAILQ_REMOVE(&nodes->list, node, link);
     TAILQ_INSERT_TAIL(&nodes->list, node, link);
+}
+
+static void
+node_changed(struct nodes *nodes, struct node *node)
+{
+    node_news(nodes, node);
     nodes->events.on_changed(nodes->events.arg, node);
+}
+
+/* Its load or its rate is another one; moves no content. */
+static void
+node_load(struct nodes *nodes, struct node *node, const struct store_node *load)
+{
+    int64_t now = app_ticks_ms();
+    uint32_t spare = spare_told(node->rate, load->load_rate, node->spare);
+
+    node->load_rate = load->load_rate;
+    node->load_connections = load->load_connections;
+    node->load_free = load->load_free;
+    if (spare == node->spare ||
+        (node->spare_ms != 0 && now - node->spare_ms < NODES_SPARE_MS))
+        return;
+    node->spare = spare;
+    node->spare_ms = now;
+    if (node->alive)
+        node_news(nodes, node);
 }
 
 static void
@@ -174,9 +201,7 @@ nodes_beat(struct nodes *nodes, struct node *node,
 {
     bool was = node->alive;
 
-    node->load_rate = load->load_rate;
-    node->load_connections = load->load_connections;
-    node->load_free = load->load_free;
+    node_load(nodes, node, load);
     node->beat_ms = app_ticks_ms();
     node_live(nodes, node, node->beat_ms + STORE_NODE_LIFE_MS);
     store_node_alive(nodes->app->store, node->id, app_now_ms());
@@ -202,9 +227,7 @@ on_load(void *arg, int rc, const struct store_node *from)
         node->loading = false;
         if (rc == 0) {
             nodes_update(load->nodes, node, from);
-            node->load_rate = from->load_rate;
-            node->load_connections = from->load_connections;
-            node->load_free = from->load_free;
+            node_load(load->nodes, node, from);
             if (from->life_ms > 0)
                 node_live(load->nodes, node,
                           app_ticks_ms() + (int64_t)from->life_ms);

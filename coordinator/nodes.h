@@ -17,6 +17,7 @@
 #define NODES_TICK_MS 1000   /* deaths are seen */
 #define NODES_FOLLOW_MS 5000 /* the index is read */
 #define NODES_FORGET_MS 3600000
+#define NODES_SPARE_MS 15000 /* changes of it are told no faster */
 
 struct beat;
 
@@ -29,6 +30,8 @@ struct node {
     uint64_t capacity, rate; /* as registered */
     uint64_t load_rate, load_connections, load_free;
     double weight;
+    uint32_t spare;         /* as sites are told; SPARE_UNKNOWN */
+    int64_t spare_ms;       /* when that last changed */
     int64_t alive_until_ms; /* by app_ticks_ms */
     int64_t beat_ms;        /* the last heartbeat to this process */
     bool alive;

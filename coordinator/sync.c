@@ -88,7 +88,8 @@ nodes_take(struct sync *sync, struct sync_body *body, bool with_gone)
                                    .id = node->id,
                                    .url = node->url,
                                    .zone = node->zone,
-                                   .cidrs = node->cidrs};
+                                   .cidrs = node->cidrs,
+                                   .spare = node->spare};
         } else if (with_gone) {
             if (body->gone_count == SYNC_GONE)
                 return;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "coordinator/spare.h"
 #include "offload/encoding.h"
 #include "offload/json.h"
 #include "offload/manifest.h"
@@ -25,6 +26,8 @@ encode_node(const struct sync_node *node)
         json_object_set_new(obj, "zone", json_string(node->zone));
     if (obj != NULL && json_array_size(cidrs) > 0)
         json_object_set(obj, "cidrs", cidrs);
+    if (obj != NULL && node->spare != SPARE_UNKNOWN)
+        json_object_set_new(obj, "spare", json_integer(node->spare));
     json_decref(cidrs);
     return obj;
 }

@@ -27,6 +27,7 @@ struct sync_node {
     uint32_t number;
     const char *id, *url, *zone;
     const char *cidrs; /* JSON array */
+    uint32_t spare;    /* spare.h */
 };
 
 struct sync_content {

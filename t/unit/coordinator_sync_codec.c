@@ -52,9 +52,9 @@ test_encode(void)
     body.parts = 3;
     body.wait_ms = 0;
     body.node_count = 2;
-    body.nodes[0] =
-        (struct sync_node){5, "id5", "http://a", "DE", "[\"192.0.2.0/24\"]"};
-    body.nodes[1] = (struct sync_node){6, "id6", "http://b", "", "[]"};
+    body.nodes[0] = (struct sync_node){
+        5, "id5", "http://a", "DE", "[\"192.0.2.0/24\"]", 4096};
+    body.nodes[1] = (struct sync_node){6, "id6", "http://b", "", "[]", 0};
     body.gone_count = 1;
     body.gone[0] = 7;
     body.content_count = 2;
@@ -64,7 +64,8 @@ test_encode(void)
             "\"" ROOT "\":\"AQAABQKrze8\",\"ff\":\"\"},\"epoch\":\"" EPOCH "\","
             "\"exp\":61,\"full\":{\"part\":1,\"parts\":3},\"gone\":[7],"
             "\"iat\":1,\"iss\":\"me\",\"nodes\":[{\"cidrs\":[\"192.0.2.0/24\"],"
-            "\"id\":\"id5\",\"n\":5,\"url\":\"http://a\",\"zone\":\"DE\"},"
+            "\"id\":\"id5\",\"n\":5,\"spare\":4096,\"url\":\"http://"
+            "a\",\"zone\":\"DE\"},"
             "{\"id\":\"id6\",\"n\":6,\"url\":\"http://b\"}],\"seq\":17,"
             "\"wait\":0}",
             "a part of a full state");
@@ -98,8 +99,8 @@ test_size(void)
     body.seq = body.base = body.ack = (UINT64_C(1) << 53) - 1;
     body.node_count = SYNC_NODES;
     for (size_t i = 0; i < SYNC_NODES; i++)
-        body.nodes[i] =
-            (struct sync_node){(1 << 24) - 1, body.iss, url, zone, cidrs};
+        body.nodes[i] = (struct sync_node){(1 << 24) - 1, body.iss, url,
+                                           zone,          cidrs,    SPARE_MAX};
     body.gone_count = SYNC_GONE;
     for (size_t i = 0; i < SYNC_GONE; i++)
         body.gone[i] = (1 << 24) - 1;
