@@ -33,7 +33,7 @@ MODULE_WARN := -Wextra -Wshadow -Wno-unused-parameter \
                -Wno-missing-field-initializers
 
 # nginx itself.  What UBSan has against it can be told apart from what it has
-# against the module, and left out by name: mk/nginx-ubsan.supp.
+# against the module, and left out by name: mk/nginx.ubsan.
 NGINX_OPT := -O2
 NGINX_OPT_asan := -O1 -DNGX_DEBUG_PALLOC=1 -fno-omit-frame-pointer \
                   -fsanitize=address,undefined

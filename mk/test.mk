@@ -12,13 +12,15 @@ make_module = $(MAKE) --no-print-directory B=$(MODULE_B) \
 # What a program needs that runs what was built.
 BUILT = OFFLOAD_BUILD=$(abspath $(B)) OFFLOAD_MODULE=$(MODULE) $(BUILT_NGINX)
 BUILT_NGINX = $(if $(NGINX_OWN),NGINX=$(dir $(MODULE))sbin/nginx \
-    ASAN_OPTIONS=$(NGINX_ASAN) UBSAN_OPTIONS=$(NGINX_UBSAN))
+    ASAN_OPTIONS=$(NGINX_ASAN) UBSAN_OPTIONS=$(NGINX_UBSAN) \
+    LSAN_OPTIONS=$(NGINX_LSAN))
 # Every dynamic module of nginx has an ngx_modules of its own, and tests preload
 # libraries.
 NGINX_ASAN := exitcode=86:detect_stack_use_after_return=1
 NGINX_ASAN := $(NGINX_ASAN):detect_odr_violation=0:verify_asan_link_order=0
 NGINX_UBSAN := print_stacktrace=1:halt_on_error=1
-NGINX_UBSAN := $(NGINX_UBSAN):suppressions=$(CURDIR)/mk/nginx-ubsan.supp
+NGINX_UBSAN := $(NGINX_UBSAN):suppressions=$(CURDIR)/mk/nginx.ubsan
+NGINX_LSAN := suppressions=$(CURDIR)/mk/nginx.lsan:print_suppressions=0
 
 # `make module test` does one after the other.
 test: | $(filter module all unit-tests,$(MAKECMDGOALS))
