@@ -17,8 +17,8 @@
  * -w / ln((x + 1/2) / 2^64), from the other end for large x: a double would
  * round them to 1, whose logarithm is 0, and the best score were infinite.
  */
-static double
-score_of(uint64_t x, double weight)
+double
+ol_rendezvous_score_of(uint64_t x, double weight)
 {
     if (x >> 63 != 0)
         return -weight / log1p(-((double)~x + 0.5) * 0x1p-64);
@@ -39,7 +39,7 @@ ol_rendezvous_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     ol_sha256(text, sizeof(text), hash);
     for (int i = 0; i < 8; i++)
         x = x << 8 | hash[i];
-    return score_of(x, weight);
+    return ol_rendezvous_score_of(x, weight);
 }
 
 struct owner {

@@ -18,6 +18,8 @@
 double ol_rendezvous_score(const uint8_t salt[OL_SALT_BYTES],
                            const uint8_t *root, const uint8_t *id,
                            double weight);
+/* The same of an x from another hash, uniform in 64 bits. */
+double ol_rendezvous_score_of(uint64_t x, double weight);
 
 /*
  * Owners of piece `index`: writes to order[] the positions 0 .. count-1 of
