@@ -69,6 +69,7 @@ typedef struct {
     size_t                      above;       /* bytes a second; 0: always */
     ngx_flag_t                  redirect;
     ngx_array_t                *trust;       /* of ngx_str_t, ids of nodes */
+    uint32_t                    trusted;     /* a hash of these */
     ngx_http_complex_value_t   *locality;
     ngx_flag_t                  links;
 
@@ -86,21 +87,41 @@ typedef struct {
 typedef enum {
     NGX_HTTP_OFFLOAD_WANT_FILE = 0,
     NGX_HTTP_OFFLOAD_WANT_DIRECT,            /* Offload-Fetch: direct */
+    NGX_HTTP_OFFLOAD_WANT_BYPASS,            /* offload_bypass says so */
     NGX_HTTP_OFFLOAD_WANT_PEERS,             /* Accept */
     NGX_HTTP_OFFLOAD_WANT_MANIFEST           /* Offload-Fetch: manifest */
 } ngx_http_offload_want_e;
 
 
+typedef enum {
+    NGX_HTTP_OFFLOAD_NO_FORMAT = 0,
+    NGX_HTTP_OFFLOAD_FORMAT_OFFLOAD,         /* .offload: a manifest */
+    NGX_HTTP_OFFLOAD_FORMAT_META4,
+    NGX_HTTP_OFFLOAD_FORMAT_TORRENT,
+    NGX_HTTP_OFFLOAD_FORMAT_SHA256
+} ngx_http_offload_format_e;
+
+
 typedef struct {
     ngx_http_offload_name_t     name;
+    ngx_http_offload_client_t   client;
     ngx_http_offload_want_e     want;
+    ngx_http_offload_format_e   format;
     ngx_http_offload_outcome_e  outcome;
     off_t                       size;        /* of the file behind a */
     time_t                      mtime;       /* manifest */
+    time_t                      exp;         /* of the manifest */
+    ngx_str_t                   peers;       /* in it, as a receipt says */
     char                        root[OL_ROOT_HEX + 1];
+    char                        peer[OL_KEY_CHARS + 1];  /* redirected to */
     unsigned                    rooted:1;    /* root is known */
-    unsigned                    manifest:1;  /* the answer is a manifest */
+    unsigned                    manifest:1;  /* the answer is a manifest, */
+                                             /* or else not the file */
+    unsigned                    cliented:1;  /* client is known */
+    unsigned                    idle:1;      /* no help is asked for */
+    unsigned                    shared:1;    /* not this request's own */
     unsigned                    unjudged:1;  /* the file, before this answer */
+    unsigned                    placed:1;    /* asked for by its root */
 } ngx_http_offload_ctx_t;
 
 
@@ -125,26 +146,46 @@ char *ngx_http_offload_merge_site(ngx_conf_t *cf,
 /* ngx_http_offload_handler.c: the content phase */
 
 ngx_int_t ngx_http_offload_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_offload_manifest(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
+ngx_int_t ngx_http_offload_give(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
+void ngx_http_offload_count(ngx_http_request_t *r,
+    ngx_http_offload_outcome_e outcome);
+
+/* ngx_http_offload_locate.c: from a request to the file it is about */
+
+ngx_uint_t ngx_http_offload_public(ngx_http_request_t *r);
+ngx_http_offload_ctx_t *ngx_http_offload_ctx_create(ngx_http_request_t *r,
+    ngx_http_offload_want_e want);
+ngx_http_offload_ctx_t *ngx_http_offload_ctx_named(ngx_http_request_t *r,
+    ngx_http_offload_want_e want, ngx_str_t *sub);
+ngx_int_t ngx_http_offload_subject(ngx_http_request_t *r, ngx_str_t *sub);
+ngx_int_t ngx_http_offload_client(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+ngx_http_offload_file_t *ngx_http_offload_locate(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 void ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_replaced(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, uint64_t serial);
-void ngx_http_offload_count(ngx_http_request_t *r,
-    ngx_http_offload_outcome_e outcome);
 
 /* ngx_http_offload_negotiate.c: what a request asks for */
 
-ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r);
+ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r,
+    ngx_str_t *node);
 ngx_uint_t ngx_http_offload_has_token(ngx_str_t *value, char *token,
     size_t len);
 ngx_uint_t ngx_http_offload_printable(ngx_str_t *text);
 
 /* ngx_http_offload_manifest.c: signs manifests and keeps them in the zone */
 
+ngx_uint_t ngx_http_offload_manifest_budget(void);
 ngx_int_t ngx_http_offload_manifest_sign(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
-ngx_uint_t ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_file_t *file, struct ol_key *key);
+    ngx_http_offload_ctx_t *ctx, ngx_uint_t variant, ngx_str_t *text);
+void ngx_http_offload_manifest_audience(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_http_offload_client_t *client,
+    ngx_uint_t variant, ngx_http_offload_audience_t *audience);
 
 /* ngx_http_offload_receipt.c: gives receipts, and knows them again */
 
@@ -153,17 +194,10 @@ ngx_int_t ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root,
 ngx_int_t ngx_http_offload_receipt_check(ngx_http_request_t *r,
     struct ol_receipt *receipt, u_char *root);
 
-/* ngx_http_offload_state.c: versions of files; what is kept of them on disk */
+/* versions of files are liboffload's */
 
-void ngx_http_offload_ident(ngx_file_info_t *fi,
-    ngx_http_offload_ident_t *ident);
-ngx_uint_t ngx_http_offload_ident_same(ngx_http_offload_ident_t *a,
-    ngx_http_offload_ident_t *b);
-ngx_int_t ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
-    ngx_http_offload_ident_t *ident, struct ol_digest *digest);
-ngx_int_t ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
-    ngx_http_offload_ident_t *ident, struct ol_digest *digest, char **failed);
-void ngx_http_offload_state_drop(u_char *dir, u_char *root);
+#define ngx_http_offload_ident       ol_version_of
+#define ngx_http_offload_ident_same  ol_version_same
 
 /* ngx_http_offload_index.c: has files hashed in the thread pool */
 
@@ -173,12 +207,42 @@ void ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf);
 void ngx_http_offload_index_again(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 
+/* ngx_http_offload_ticket.c: tickets of contents */
+
+ngx_int_t ngx_http_offload_content_ticket(ngx_http_request_t *r, u_char *root,
+    u_char *query);
+
+/* ngx_http_offload_links.c: Link, Digest, Repr-Digest; whom they name */
+
+ngx_int_t ngx_http_offload_links(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+
+/* ngx_http_offload_redirect.c: sends a request on to a holder */
+
+ngx_int_t ngx_http_offload_redirect(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+
+/* ngx_http_offload_format.c: a content as a .meta4 and the like */
+
+ngx_http_offload_format_e ngx_http_offload_format_of(ngx_str_t *name);
+ngx_int_t ngx_http_offload_format(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+ngx_int_t ngx_http_offload_format_place(ngx_http_request_t *r);
+
+/* ngx_http_offload_suffix.c: the same on the file's own URL */
+
+ngx_int_t ngx_http_offload_suffix(ngx_http_request_t *r);
+ngx_int_t ngx_http_offload_suffixed(ngx_http_request_t *r);
+
 /* ngx_http_offload_endpoint.c: /.well-known/offload/ */
 
 char *ngx_http_offload_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_offload_send(ngx_http_request_t *r, ngx_uint_t status,
     char *type, u_char *data, size_t len);
+ngx_int_t ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
+    ngx_str_t *name, ngx_open_file_info_t *of);
+void ngx_http_offload_lost(ngx_http_request_t *r, u_char *site, u_char *root);
 ngx_int_t ngx_http_offload_header(ngx_http_request_t *r, char *key,
     char *value);
 ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,

@@ -1,7 +1,7 @@
 
 /*
  * The catalogue: which file a (site, subject, path) stands for, whether it may
- * be offered, and what has changed since when.  Knows nothing of requests.
+ * be offered, how much it is asked for, and what has changed since when.  Knows nothing of requests.
  * The caller holds the lock of the zone.
  */
 
@@ -9,6 +9,10 @@
 #include "ngx_http_offload_zone.h"
 
 #include <ngx_md5.h>
+
+
+#define NGX_HTTP_OFFLOAD_JOBS    4096        /* waiting; more come later */
+#define NGX_HTTP_OFFLOAD_LATER   10          /* seconds */
 
 
 static ngx_int_t ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
@@ -81,6 +85,34 @@ ngx_http_offload_file_find(ngx_http_offload_sh_t *sh,
 }
 
 
+/* by its subject alone, which stands for one file at a time */
+
+ngx_http_offload_file_t *
+ngx_http_offload_file_of(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_name_t *name)
+{
+    ngx_http_offload_file_t  *file;
+
+    for (file = sh->file_buckets[name->hash & sh->mask];
+         file;
+         file = file->next)
+    {
+        if (file->hash == name->hash
+            && file->sub_len == name->sub.len
+            && ngx_memcmp(file->site, name->site, NGX_HTTP_OFFLOAD_SITE_LEN)
+               == 0
+            && ngx_memcmp(ngx_http_offload_file_sub(file), name->sub.data,
+                          name->sub.len)
+               == 0)
+        {
+            return file;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* new, in the bucket, queued to be indexed, and not yet told to anyone */
 
 ngx_http_offload_file_t *
@@ -95,7 +127,10 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
     len = name->sub.len + name->path.len + version->type.len
           + version->etag.len;
 
-    if (name->sub.len > OL_SUB_MAX || name->path.len > NGX_MAX_PATH
+    sh = ngx_http_offload_peek(zone);
+
+    if (sh->njobs >= NGX_HTTP_OFFLOAD_JOBS
+        || name->sub.len > OL_SUB_MAX || name->path.len > NGX_MAX_PATH
         || version->type.len > NGX_HTTP_OFFLOAD_TYPE_LEN
         || version->etag.len > NGX_HTTP_OFFLOAD_ETAG_LEN
         || ngx_http_offload_file_place(zone, name) != NGX_OK)
@@ -109,8 +144,6 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
     if (file == NULL) {
         return NULL;
     }
-
-    sh = ngx_http_offload_peek(zone);
 
     ngx_memcpy(file->site, name->site, NGX_HTTP_OFFLOAD_SITE_LEN);
 
@@ -130,6 +163,8 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
     file->state = NGX_HTTP_OFFLOAD_QUEUED;
 
     file->hash = name->hash;
+
+    ngx_queue_init(&file->manifests);
 
     bucket = &sh->file_buckets[file->hash & sh->mask];
     file->next = *bucket;
@@ -154,27 +189,9 @@ static ngx_int_t
 ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
     ngx_http_offload_name_t *name)
 {
-    ngx_http_offload_sh_t    *sh;
     ngx_http_offload_file_t  *file;
 
-    sh = ngx_http_offload_peek(zone);
-
-    for (file = sh->file_buckets[name->hash & sh->mask];
-         file;
-         file = file->next)
-    {
-        if (file->hash == name->hash
-            && file->sub_len == name->sub.len
-            && ngx_memcmp(file->site, name->site, NGX_HTTP_OFFLOAD_SITE_LEN)
-               == 0
-            && ngx_memcmp(ngx_http_offload_file_sub(file), name->sub.data,
-                          name->sub.len)
-               == 0)
-        {
-            break;
-        }
-    }
-
+    file = ngx_http_offload_file_of(ngx_http_offload_peek(zone), name);
     if (file == NULL) {
         return NGX_OK;
     }
@@ -216,6 +233,40 @@ ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
 
     ngx_queue_remove(&file->queue);
     ngx_queue_insert_head(&sh->files, &file->queue);
+}
+
+
+/* one that could do with peers asks for it */
+
+void
+ngx_http_offload_file_demanded(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file)
+{
+    ngx_http_offload_file_used(sh, file);
+
+    file->demand++;
+
+    if (file->second != ngx_time()) {
+        file->rate = (file->second + 1 == ngx_time()) ? file->hits : 0;
+        file->second = ngx_time();
+        file->hits = 0;
+    }
+
+    file->hits++;
+}
+
+
+/* in turn, as many as there are requests a second: 8 at most */
+
+ngx_uint_t
+ngx_http_offload_file_variant(ngx_http_offload_file_t *file)
+{
+    ngx_uint_t  n;
+
+    n = ngx_max(file->rate, 1);
+    n = ngx_min(n, NGX_HTTP_OFFLOAD_VARIANTS);
+
+    return file->turn++ % n;
 }
 
 
@@ -307,14 +358,16 @@ ngx_http_offload_file_unlink(ngx_http_offload_zone_t *zone,
 
     sh = ngx_http_offload_peek(zone);
 
-    if (file->manifest) {
-        ngx_http_offload_manifest_drop(zone, file->manifest);
-    }
+    ngx_http_offload_cache_clear(zone, file);
 
     ngx_queue_remove(&file->queue);
 
     if (file->gone) {
         return;
+    }
+
+    if (file->content) {
+        ngx_queue_remove(&file->same);
     }
 
     if (file->state == NGX_HTTP_OFFLOAD_QUEUED) {
@@ -399,11 +452,15 @@ ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
         return;
     }
 
-    if (file->manifest) {
-        ngx_http_offload_manifest_drop(zone, file->manifest);
-    }
+    ngx_http_offload_cache_clear(zone, file);
 
     /* the content stays: coordinators have been told of it */
+
+    if (sh->njobs >= NGX_HTTP_OFFLOAD_JOBS) {
+        file->state = NGX_HTTP_OFFLOAD_FAILED;
+        file->retry = ngx_time() + NGX_HTTP_OFFLOAD_LATER;
+        return;
+    }
 
     file->state = NGX_HTTP_OFFLOAD_QUEUED;
 
@@ -419,7 +476,7 @@ ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
 
 ngx_int_t
 ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_file_t *file, struct ol_digest *digest)
+    ngx_http_offload_file_t *file, struct ol_digest *digest, u_char *infohash)
 {
     size_t                       len;
     ngx_http_offload_sh_t       *sh;
@@ -447,6 +504,7 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
         }
 
         file->content = content;
+        ngx_queue_insert_head(&content->files, &file->same);
     }
 
     len = (size_t) digest->piece_count * OL_HASH_BYTES;
@@ -464,7 +522,14 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
 
     ngx_memcpy(content->sha256, digest->sha256, OL_HASH_BYTES);
 
+    content->size = digest->size;
     content->lost = 0;
+
+    file->torrent = infohash ? 1 : 0;
+
+    if (infohash) {
+        ngx_memcpy(file->infohash, infohash, OL_SHA1_BYTES);
+    }
 
     file->state = NGX_HTTP_OFFLOAD_READY;
     file->retry = 0;
@@ -480,14 +545,4 @@ failed:
     file->pinned = 0;
 
     return NGX_ERROR;
-}
-
-
-void
-ngx_http_offload_manifest_drop(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_manifest_t *manifest)
-{
-    manifest->file->manifest = NULL;
-    ngx_queue_remove(&manifest->queue);
-    ngx_http_offload_free(zone, manifest);
 }

@@ -35,32 +35,6 @@ ngx_http_offload_content_find(ngx_http_offload_sh_t *sh, u_char *site,
 }
 
 
-/* by a file that is still there, of any site */
-
-ngx_uint_t
-ngx_http_offload_content_used(ngx_http_offload_sh_t *sh, u_char *root)
-{
-    uint64_t                     hash;
-    ngx_http_offload_content_t  *content;
-
-    hash = ngx_http_offload_seeded_hash(sh, root, OL_HASH_BYTES,
-                                        (u_char *) "", 0);
-
-    for (content = sh->content_buckets[hash & sh->mask];
-         content;
-         content = content->next)
-    {
-        if (ngx_memcmp(content->root, root, OL_HASH_BYTES) == 0
-            && content->uses > content->gone)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 /* one that is offered under this name, the last segment of its subject */
 
 ngx_http_offload_file_t *

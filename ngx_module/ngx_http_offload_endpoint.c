@@ -33,11 +33,7 @@ static ngx_int_t ngx_http_offload_state_site(ngx_http_request_t *r,
 static json_t *ngx_http_offload_site_json(ngx_http_offload_srv_conf_t *oscf);
 static ngx_int_t ngx_http_offload_pieces(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_send_file(ngx_http_request_t *r,
-    u_char *site, u_char *root, ngx_str_t *hex);
-static ngx_int_t ngx_http_offload_open_table(ngx_http_request_t *r,
-    ngx_str_t *hex, ngx_str_t *name, ngx_open_file_info_t *of);
-static void ngx_http_offload_lost(ngx_http_request_t *r, u_char *site,
-    u_char *root);
+    u_char *site, u_char *root, ngx_str_t *hex, uint64_t size);
 
 
 static ngx_http_offload_resource_t  ngx_http_offload_resources[] = {
@@ -56,6 +52,9 @@ static ngx_http_offload_resource_t  ngx_http_offload_resources[] = {
 
     { ngx_string("pieces/"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
       ngx_http_offload_pieces },
+
+    { ngx_string("f/"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
+      ngx_http_offload_format_place },
 
     { ngx_null_string, 0, NULL, NULL }
 };
@@ -286,6 +285,7 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
     u_char                         root[OL_HASH_BYTES];
     u_char                         table[OL_TABLE_INLINE];
     size_t                         len, table_len;
+    uint64_t                       size;
     ngx_str_t                      hex;
     ngx_uint_t                     found;
     ngx_http_offload_sh_t         *sh;
@@ -307,12 +307,17 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
                                        "hexadecimal digits", NULL);
     }
 
+    size = 0;
     table_len = 0;
 
     sh = ngx_http_offload_lock(omcf->zone);
 
     content = ngx_http_offload_content_find(sh, oscf->id, root);
     found = content && content->uses && content->revoked == 0;
+
+    if (found) {
+        size = content->size;
+    }
 
     if (found && content->table) {
         table_len = content->table_len;
@@ -333,14 +338,15 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
                                      table, table_len);
     }
 
-    return ngx_http_offload_send_file(r, oscf->id, root, &hex);
+    return ngx_http_offload_send_file(r, oscf->id, root, &hex, size);
 }
 
 
 static ngx_int_t
 ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
-    ngx_str_t *hex)
+    ngx_str_t *hex, uint64_t size)
 {
+    off_t                  len;
     ngx_buf_t             *b;
     ngx_int_t              rc;
     ngx_str_t              name;
@@ -362,7 +368,13 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_offload_open_table(r, hex, &name, &of) != NGX_OK) {
+    /* what follows in the file is for other formats */
+
+    len = (off_t) ol_state_sha1_offset(size);
+
+    if (ngx_http_offload_open_table(r, hex, &name, &of) != NGX_OK
+        || len == 0 || of.size < len)
+    {
         ngx_http_offload_lost(r, site, root);
 
         return ngx_http_offload_refuse(r, NGX_HTTP_NOT_FOUND,
@@ -371,7 +383,7 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = of.size;
+    r->headers_out.content_length_n = len;
     ngx_str_set(&r->headers_out.content_type, "application/octet-stream");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->allow_ranges = 1;
@@ -382,8 +394,8 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
         return rc;
     }
 
-    b->file_last = of.size;
-    b->in_file = b->file_last ? 1 : 0;
+    b->file_last = len;
+    b->in_file = 1;
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;
 
@@ -398,7 +410,7 @@ ngx_http_offload_send_file(ngx_http_request_t *r, u_char *site, u_char *root,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
     ngx_str_t *name, ngx_open_file_info_t *of)
 {
@@ -439,7 +451,7 @@ ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
 
 /* its files are hashed again when they are next asked for */
 
-static void
+void
 ngx_http_offload_lost(ngx_http_request_t *r, u_char *site, u_char *root)
 {
     ngx_http_offload_sh_t         *sh;

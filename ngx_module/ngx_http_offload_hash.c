@@ -1,12 +1,14 @@
 
 /*
  * What a thread of the pool does with a file: opens it, looks whether its hash
- * is kept already, reads it slice by slice, and sees that it has not changed.
- * No nginx pools, no lock, no logging here.
+ * is kept already, reads it slice by slice, sees that it has not changed, and
+ * keeps what came of it.  No nginx pools, no lock, no logging here.
  */
 
 
 #include "ngx_http_offload_job.h"
+
+#include "offload/torrent.h"
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -20,9 +22,11 @@
 static ngx_int_t ngx_http_offload_open(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_hash(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_finish(ngx_http_offload_job_t *job);
+static void ngx_http_offload_torrent(ngx_http_offload_job_t *job);
 static ngx_uint_t ngx_http_offload_short(ngx_http_offload_ident_t *ident);
+static ngx_int_t ngx_http_offload_open_error(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_error(ngx_http_offload_job_t *job,
-    char *failed);
+    char *failed, ngx_err_t err);
 
 
 /*
@@ -35,15 +39,9 @@ ngx_http_offload_slice(void *data, ngx_log_t *log)
 {
     ngx_http_offload_job_t *job = data;
 
-    int    nice;
-    pid_t  tid;
+    int  nice;
 
-    tid = (pid_t) syscall(SYS_gettid);
-    nice = getpriority(PRIO_PROCESS, tid);
-
-    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
-        (void) setpriority(PRIO_PROCESS, tid, NGX_HTTP_OFFLOAD_NICE);
-    }
+    nice = ngx_http_offload_nicer(job->renice);
 
     job->rc = job->hasher ? ngx_http_offload_hash(job)
                           : ngx_http_offload_open(job);
@@ -52,28 +50,28 @@ ngx_http_offload_slice(void *data, ngx_log_t *log)
         job->rc = ngx_http_offload_finish(job);
     }
 
-    if (job->renice && nice < NGX_HTTP_OFFLOAD_NICE) {
-        (void) setpriority(PRIO_PROCESS, tid, nice);
+    if (job->rc == NGX_OK) {
+        ngx_http_offload_torrent(job);
     }
+
+    ngx_http_offload_nice_again(nice);
 }
 
 
 static ngx_int_t
 ngx_http_offload_open(ngx_http_offload_job_t *job)
 {
-    time_t           latest;
     ngx_file_info_t  fi;
 
     job->fd = ngx_open_file(job->name.path.data,
                             NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                             NGX_FILE_OPEN, 0);
     if (job->fd == NGX_INVALID_FILE) {
-        return ngx_errno == NGX_ENOENT
-               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_open_file_n);
+        return ngx_http_offload_open_error(job);
     }
 
     if (ngx_fd_info(job->fd, &fi) == NGX_FILE_ERROR) {
-        return ngx_http_offload_error(job, ngx_fd_info_n);
+        return ngx_http_offload_error(job, ngx_fd_info_n, ngx_errno);
     }
 
     ngx_http_offload_ident(&fi, &job->ident);
@@ -84,22 +82,14 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_offload_state_load(job->omcf->state->name.data,
-                                    &job->name.path, &job->ident,
-                                    &job->digest)
-        == NGX_OK)
+    if (ol_state_load((char *) job->omcf->state->name.data,
+                      (char *) job->name.path.data, &job->ident, &job->digest)
+        == 0)
     {
         return NGX_OK;
     }
 
-    ngx_memcpy(job->old, job->digest.root, OL_HASH_BYTES);
-    ol_digest_clear(&job->digest);
-
-    /* a change within the clock's tick would leave no trace */
-
-    latest = ngx_max(job->ident.mtime, job->ident.ctime);
-
-    if (latest <= job->now && latest + NGX_HTTP_OFFLOAD_YOUNG > job->now) {
+    if (ol_version_young(&job->ident, job->now)) {
         return NGX_BUSY;
     }
 
@@ -109,7 +99,7 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
         && access((char *) job->omcf->state->name.data, W_OK|X_OK) == -1)
     {
         job->unsaved = 1;
-        return ngx_http_offload_error(job, "access()");
+        return ngx_http_offload_error(job, "access()", ngx_errno);
     }
 
     job->buf = malloc(NGX_HTTP_OFFLOAD_BUFFER);
@@ -117,8 +107,7 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
     if (job->buf == NULL || ol_hasher_create(job->ident.size, &job->hasher)
                             != 0)
     {
-        ngx_set_errno(NGX_ENOMEM);
-        return ngx_http_offload_error(job, "malloc()");
+        return ngx_http_offload_error(job, "malloc()", NGX_ENOMEM);
     }
 
     job->hashed = 1;
@@ -137,14 +126,16 @@ ngx_http_offload_hash(ngx_http_offload_job_t *job)
 
     while (job->offset < job->ident.size) {
 
-        if (job->offset >= end) {
+        /* a slow disk does not keep a worker that is told to quit */
+
+        if (job->offset >= end || ngx_quit || ngx_terminate || ngx_exiting) {
             return NGX_AGAIN;
         }
 
         n = pread(job->fd, job->buf, NGX_HTTP_OFFLOAD_BUFFER, job->offset);
 
         if (n == -1) {
-            return ngx_http_offload_error(job, "pread()");
+            return ngx_http_offload_error(job, "pread()", ngx_errno);
         }
 
         /* shorter or longer than it was */
@@ -165,15 +156,11 @@ ngx_http_offload_hash(ngx_http_offload_job_t *job)
 static ngx_int_t
 ngx_http_offload_finish(ngx_http_offload_job_t *job)
 {
-    ngx_int_t                 rc;
     ngx_file_info_t           fi;
     ngx_http_offload_ident_t  now;
 
-    static u_char  none[OL_HASH_BYTES];
-
     if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_errno == NGX_ENOENT
-               ? NGX_DECLINED : ngx_http_offload_error(job, ngx_file_info_n);
+        return ngx_http_offload_open_error(job);
     }
 
     ngx_http_offload_ident(&fi, &now);
@@ -184,22 +171,34 @@ ngx_http_offload_finish(ngx_http_offload_job_t *job)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_offload_state_save(job->omcf->state->name.data,
-                                    &job->name.path, &job->ident,
-                                    &job->digest, &job->failed)
-        != NGX_OK)
+    if (ol_state_save((char *) job->omcf->state->name.data,
+                      (char *) job->name.path.data, &job->ident, &job->digest,
+                      &job->error)
+        != 0)
     {
         job->unsaved = 1;
-        rc = ngx_http_offload_error(job, job->failed);
+        job->failed = 1;
 
-        return ngx_http_offload_short(&job->ident) ? NGX_OK : rc;
+        return ngx_http_offload_short(&job->ident) ? NGX_OK : NGX_ERROR;
     }
 
-    job->replaced = ngx_memcmp(job->old, none, OL_HASH_BYTES) != 0
-                    && ngx_memcmp(job->old, job->digest.root, OL_HASH_BYTES)
-                       != 0;
-
     return NGX_OK;
+}
+
+
+/* its torrent is named after the subject; its hashes are sent from the disk */
+
+static void
+ngx_http_offload_torrent(ngx_http_offload_job_t *job)
+{
+    char  *name;
+
+    name = strrchr((char *) job->name.sub.data, '/');
+
+    job->torrent = !job->unsaved && name
+                   && ol_torrent_infohash(name + 1, job->digest.size,
+                                          job->digest.sha1, job->infohash)
+                      == 0;
 }
 
 
@@ -213,13 +212,62 @@ ngx_http_offload_short(ngx_http_offload_ident_t *ident)
 }
 
 
+/* NGX_DECLINED: it went */
+
 static ngx_int_t
-ngx_http_offload_error(ngx_http_offload_job_t *job, char *failed)
+ngx_http_offload_open_error(ngx_http_offload_job_t *job)
 {
-    job->err = ngx_errno;
-    job->failed = failed;
+    ngx_err_t  err;
+
+    err = ngx_errno;
+
+    if (err == NGX_ENOENT || err == NGX_ENOTDIR) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_offload_error(job, (char *) job->name.path.data, err);
+}
+
+
+static ngx_int_t
+ngx_http_offload_error(ngx_http_offload_job_t *job, char *failed,
+    ngx_err_t err)
+{
+    job->failed = 1;
+
+    (void) ol_error_set(&job->error, err, "%s: %s", failed, strerror(err));
 
     return NGX_ERROR;
+}
+
+
+/* what the thread's niceness was, or NGX_HTTP_OFFLOAD_NICE: is as it was */
+
+int
+ngx_http_offload_nicer(ngx_uint_t renice)
+{
+    int    nice;
+    pid_t  tid;
+
+    tid = (pid_t) syscall(SYS_gettid);
+    nice = getpriority(PRIO_PROCESS, tid);
+
+    if (!renice || nice >= NGX_HTTP_OFFLOAD_NICE) {
+        return NGX_HTTP_OFFLOAD_NICE;
+    }
+
+    (void) setpriority(PRIO_PROCESS, tid, NGX_HTTP_OFFLOAD_NICE);
+
+    return nice;
+}
+
+
+void
+ngx_http_offload_nice_again(int nice)
+{
+    if (nice < NGX_HTTP_OFFLOAD_NICE) {
+        (void) setpriority(PRIO_PROCESS, (pid_t) syscall(SYS_gettid), nice);
+    }
 }
 
 

@@ -67,6 +67,8 @@ ngx_http_offload_index_init(ngx_cycle_t *cycle)
 
     ngx_add_timer(&ngx_http_offload_timer, 1);
 
+    ngx_http_offload_state_init(cycle, omcf);
+
     return NGX_OK;
 }
 
@@ -77,6 +79,8 @@ void
 ngx_http_offload_index_exit(ngx_cycle_t *cycle)
 {
     ngx_http_offload_job_t  *job;
+
+    ngx_http_offload_state_exit();
 
     if (ngx_http_offload_task == NULL) {
         return;
@@ -358,18 +362,19 @@ ngx_http_offload_failed(ngx_http_offload_job_t *job)
     logged = ngx_time();
 
     if (!job->unsaved) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
-                      "%s failed while \"%V\" was indexed for offload, "
-                      "which is tried again in %d seconds",
-                      job->failed, &job->name.path, NGX_HTTP_OFFLOAD_RETRY);
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "%s, while \"%V\" was indexed for offload, which is "
+                      "tried again in %d seconds",
+                      job->error.text, &job->name.path,
+                      NGX_HTTP_OFFLOAD_RETRY);
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->err,
-                  "%s failed in \"%V\", the folder of \"offload_state\", "
-                  "while \"%V\" was indexed for offload, which is to be done "
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "%s, in \"%V\", the folder of \"offload_state\", while "
+                  "\"%V\" was indexed for offload, which is to be done "
                   "again %s",
-                  job->failed, &job->omcf->state->name, &job->name.path,
+                  job->error.text, &job->omcf->state->name, &job->name.path,
                   job->rc == NGX_OK ? "after a restart" : "in a minute");
 }
 
@@ -408,7 +413,6 @@ ngx_http_offload_renew(ngx_http_offload_job_t *job)
 static void
 ngx_http_offload_settle(ngx_http_offload_job_t *job)
 {
-    ngx_uint_t                drop;
     ngx_http_offload_sh_t    *sh;
     ngx_http_offload_file_t  *file;
 
@@ -426,7 +430,9 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
         file->ident = job->ident;
 
         job->rc = ngx_http_offload_file_ready(job->omcf->zone, file,
-                                              &job->digest);
+                                              &job->digest,
+                                              job->torrent ? job->infohash
+                                                           : NULL);
     }
 
     switch (job->rc) {
@@ -448,7 +454,7 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
         goto done;
 
     case NGX_BUSY:
-        file->retry = ngx_time() + NGX_HTTP_OFFLOAD_YOUNG;
+        file->retry = ngx_time() + OL_STATE_YOUNG;
         break;
 
     default: /* NGX_ABORT */
@@ -459,15 +465,7 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
 
 done:
 
-    drop = job->replaced && !ngx_http_offload_content_used(sh, job->old);
-
     ngx_http_offload_unlock(job->omcf->zone);
-
-    /* if it is needed again just now it is found missing, and made anew */
-
-    if (drop) {
-        ngx_http_offload_state_drop(job->omcf->state->name.data, job->old);
-    }
 }
 
 

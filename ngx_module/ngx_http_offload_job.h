@@ -1,6 +1,6 @@
 
 /*
- * A file on its way through the thread pool.
+ * A file on its way through the thread pool, and what threads do there.
  */
 
 
@@ -9,9 +9,6 @@
 
 
 #include "ngx_http_offload.h"
-
-
-#define NGX_HTTP_OFFLOAD_YOUNG   2           /* seconds */
 
 
 typedef struct {
@@ -31,12 +28,12 @@ typedef struct {
 
     time_t                         now;      /* when the slice was posted */
     ngx_int_t                      rc;       /* what the slice came to */
-    ngx_err_t                      err;
-    char                          *failed;
-    u_char                         old[OL_HASH_BYTES];  /* kept before */
+    struct ol_error                error;    /* if failed */
+    u_char                         infohash[OL_SHA1_BYTES];
     unsigned                       hashed:1;
+    unsigned                       failed:1;
     unsigned                       unsaved:1;  /* the state folder failed */
-    unsigned                       replaced:1;  /* old, by another root */
+    unsigned                       torrent:1;  /* it has an infohash */
     unsigned                       renice:1;
 } ngx_http_offload_job_t;
 
@@ -45,6 +42,14 @@ typedef struct {
 
 void ngx_http_offload_slice(void *data, ngx_log_t *log);
 ngx_uint_t ngx_http_offload_may_renice(ngx_http_offload_main_conf_t *omcf);
+int ngx_http_offload_nicer(ngx_uint_t renice);
+void ngx_http_offload_nice_again(int nice);
+
+/* ngx_http_offload_state.c: has the state folder cleared up */
+
+void ngx_http_offload_state_init(ngx_cycle_t *cycle,
+    ngx_http_offload_main_conf_t *omcf);
+void ngx_http_offload_state_exit(void);
 
 
 #endif /* _NGX_HTTP_OFFLOAD_JOB_H_INCLUDED_ */

@@ -1,349 +1,288 @@
 
 /*
- * What tells two versions of a file apart, and what is kept of a version over
- * restarts: one small JSON file for each path, named after its hash, and one
- * piece table for each root, which "pieces" sends as it is.  Called in threads
- * of the pool: no nginx pools, no logging.  Only a table is dropped elsewhere.
- *
- * Nothing here is ever wrong if it is lost: the folder may be emptied.
+ * Has what nobody uses any more taken out of the state folder: when nginx
+ * starts and once an hour, by one worker, in slices in the thread pool.  What
+ * that is, and what the folder looks like, is liboffload's.
  */
 
 
-#include "ngx_http_offload.h"
-
-#include "offload/encoding.h"
-#include "offload/json.h"
+#include "ngx_http_offload_job.h"
 
 
-#define NGX_HTTP_OFFLOAD_IDENT_LEN  192
-#define NGX_HTTP_OFFLOAD_ENTRY_MAX  1024     /* bytes of a path's file */
+#define NGX_HTTP_OFFLOAD_COLLECT        3600   /* seconds */
+#define NGX_HTTP_OFFLOAD_COLLECT_LEASE  60     /* likewise, after a slice */
+#define NGX_HTTP_OFFLOAD_COLLECT_FILES  64     /* in a slice */
 
 
-static void ngx_http_offload_ident_text(ngx_http_offload_ident_t *ident,
-    u_char *text);
-static void ngx_http_offload_entry_name(u_char *dir, ngx_str_t *path,
-    u_char *name);
-static ngx_int_t ngx_http_offload_entry_parse(u_char *text, size_t len,
-    u_char *ident, struct ol_digest *digest);
-static ngx_int_t ngx_http_offload_table_load(u_char *dir, uint64_t size,
-    struct ol_digest *digest);
-static ssize_t ngx_http_offload_read(u_char *name, u_char *buf, size_t size);
-static ngx_int_t ngx_http_offload_write(u_char *dir, u_char *name,
-    u_char *data, size_t len, char **failed);
+typedef struct {
+    ngx_http_offload_main_conf_t  *omcf;
+    ngx_pool_t                    *pool;
+    struct ol_collector           *collector;
+
+    time_t                         now;      /* when it was begun */
+    int                            rc;       /* what the slice came to */
+    struct ol_error                error;
+    unsigned                       renice:1;
+} ngx_http_offload_collect_t;
+
+
+static void ngx_http_offload_collect_wake(ngx_event_t *ev);
+static ngx_int_t ngx_http_offload_collect_claim(
+    ngx_http_offload_main_conf_t *omcf);
+static void ngx_http_offload_collect_until(ngx_http_offload_main_conf_t *omcf,
+    time_t when);
+static void ngx_http_offload_collect_start(
+    ngx_http_offload_main_conf_t *omcf);
+static ngx_int_t ngx_http_offload_collect_post(ngx_thread_task_t *task);
+static void ngx_http_offload_collect_slice(void *data, ngx_log_t *log);
+static void ngx_http_offload_collect_sliced(ngx_event_t *ev);
+static void ngx_http_offload_collect_free(ngx_http_offload_collect_t *collect);
+
+
+/* of this worker */
+
+static ngx_event_t          ngx_http_offload_collect_timer;
+static ngx_thread_task_t   *ngx_http_offload_collect_task;  /* under way */
+static ngx_uint_t           ngx_http_offload_collect_renice;
 
 
 void
-ngx_http_offload_ident(ngx_file_info_t *fi, ngx_http_offload_ident_t *ident)
+ngx_http_offload_state_init(ngx_cycle_t *cycle,
+    ngx_http_offload_main_conf_t *omcf)
 {
-    ident->dev = fi->st_dev;
-    ident->ino = fi->st_ino;
-    ident->size = fi->st_size;
-    ident->mtime = fi->st_mtim.tv_sec;
-    ident->mtime_nsec = fi->st_mtim.tv_nsec;
-    ident->ctime = fi->st_ctim.tv_sec;
-    ident->ctime_nsec = fi->st_ctim.tv_nsec;
+    static ngx_connection_t  dumb;
+
+    dumb.fd = (ngx_socket_t) -1;
+
+    ngx_http_offload_collect_renice = ngx_http_offload_may_renice(omcf);
+
+    ngx_http_offload_collect_timer.handler = ngx_http_offload_collect_wake;
+    ngx_http_offload_collect_timer.log = cycle->log;
+    ngx_http_offload_collect_timer.data = &dumb;
+    ngx_http_offload_collect_timer.cancelable = 1;
+
+    ngx_add_timer(&ngx_http_offload_collect_timer, 1);
 }
 
 
-ngx_uint_t
-ngx_http_offload_ident_same(ngx_http_offload_ident_t *a,
-    ngx_http_offload_ident_t *b)
+/* leaves the rest to another worker; no thread runs any more */
+
+void
+ngx_http_offload_state_exit(void)
 {
-    return a->dev == b->dev
-           && a->ino == b->ino
-           && a->size == b->size
-           && a->mtime == b->mtime
-           && a->mtime_nsec == b->mtime_nsec
-           && a->ctime == b->ctime
-           && a->ctime_nsec == b->ctime_nsec;
+    ngx_http_offload_collect_t  *collect;
+
+    if (ngx_http_offload_collect_task == NULL) {
+        return;
+    }
+
+    collect = ngx_http_offload_collect_task->ctx;
+
+    ngx_http_offload_collect_until(collect->omcf, 0);
+    ngx_http_offload_collect_free(collect);
+
+    ngx_http_offload_collect_task = NULL;
 }
 
 
 static void
-ngx_http_offload_ident_text(ngx_http_offload_ident_t *ident, u_char *text)
+ngx_http_offload_collect_wake(ngx_event_t *ev)
 {
-    (void) ngx_snprintf(text, NGX_HTTP_OFFLOAD_IDENT_LEN,
-                        "%uL %uL %O %T.%09l %T.%09l%Z",
-                        (uint64_t) ident->dev, (uint64_t) ident->ino,
-                        ident->size, ident->mtime, ident->mtime_nsec,
-                        ident->ctime, ident->ctime_nsec);
-}
+    ngx_http_offload_main_conf_t  *omcf;
 
-
-static void
-ngx_http_offload_entry_name(u_char *dir, ngx_str_t *path, u_char *name)
-{
-    char    hex[OL_ROOT_HEX + 1];
-    u_char  digest[OL_HASH_BYTES];
-
-    ol_sha256(path->data, path->len, digest);
-    ol_hex_encode(hex, digest, OL_HASH_BYTES);
-
-    (void) ngx_snprintf(name, NGX_MAX_PATH, "%s/%s.file%Z", dir, hex);
-}
-
-
-/*
- * NGX_DECLINED: nothing of use is kept; the caller clears the digest, whose
- * root is that of the version that is kept, if there is one
- */
-
-ngx_int_t
-ngx_http_offload_state_load(u_char *dir, ngx_str_t *path,
-    ngx_http_offload_ident_t *ident, struct ol_digest *digest)
-{
-    u_char     name[NGX_MAX_PATH], buf[NGX_HTTP_OFFLOAD_ENTRY_MAX];
-    u_char     text[NGX_HTTP_OFFLOAD_IDENT_LEN];
-    ssize_t    n;
-    ngx_int_t  rc;
-
-    ngx_http_offload_entry_name(dir, path, name);
-
-    n = ngx_http_offload_read(name, buf, sizeof(buf));
-    if (n < 0) {
-        return NGX_DECLINED;
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
     }
 
-    ngx_http_offload_ident_text(ident, text);
+    omcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_offload_module);
 
-    rc = ngx_http_offload_entry_parse(buf, n, text, digest);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_offload_table_load(dir, ident->size, digest);
+    if (ngx_http_offload_collect_task == NULL
+        && ngx_http_offload_collect_claim(omcf) == NGX_OK)
+    {
+        ngx_http_offload_collect_start(omcf);
     }
 
-    return rc;
+    /* often enough to take over from a worker that died */
+
+    ngx_add_timer(ev, NGX_HTTP_OFFLOAD_COLLECT_LEASE * 1000);
 }
 
+
+/* NGX_DECLINED: it is not time yet, or another worker is at it */
 
 static ngx_int_t
-ngx_http_offload_entry_parse(u_char *text, size_t len, u_char *ident,
-    struct ol_digest *digest)
+ngx_http_offload_collect_claim(ngx_http_offload_main_conf_t *omcf)
 {
-    json_t      *json;
-    ngx_int_t    rc;
-    const char  *kept;
+    ngx_int_t               rc;
+    ngx_http_offload_sh_t  *sh;
 
-    json = ol_json_parse((char *) text, len, NULL);
-    if (json == NULL) {
+    if (ngx_http_offload_peek(omcf->zone)->collect > ngx_time()) {
         return NGX_DECLINED;
     }
+
+    sh = ngx_http_offload_lock(omcf->zone);
 
     rc = NGX_DECLINED;
 
-    if (ol_json_hex(json, "root", digest->root, OL_HASH_BYTES, NULL) == 0
-        && ol_json_string(json, "version", NGX_HTTP_OFFLOAD_IDENT_LEN, &kept,
-                          NULL)
-           == 0
-        && ngx_strcmp(kept, ident) == 0
-        && ol_json_hex(json, "sha256", digest->sha256, OL_HASH_BYTES, NULL)
-           == 0)
-    {
+    if (sh->collect <= ngx_time()) {
+        sh->collect = ngx_time() + NGX_HTTP_OFFLOAD_COLLECT_LEASE;
         rc = NGX_OK;
     }
 
-    json_decref(json);
+    ngx_http_offload_unlock(omcf->zone);
 
     return rc;
 }
 
 
-static ngx_int_t
-ngx_http_offload_table_load(u_char *dir, uint64_t size,
-    struct ol_digest *digest)
+static void
+ngx_http_offload_collect_until(ngx_http_offload_main_conf_t *omcf, time_t when)
 {
-    char     hex[OL_ROOT_HEX + 1];
-    u_char   name[NGX_MAX_PATH];
-    size_t   len;
-    ssize_t  n;
+    ngx_http_offload_sh_t  *sh;
 
-    digest->size = size;
-    digest->piece_size = ol_piece_size(size);
-    digest->piece_count = ol_piece_count(size);
-
-    len = (size_t) digest->piece_count * OL_HASH_BYTES;
-
-    /* one byte more, so that a table that is too long shows */
-
-    digest->table = malloc(len + 1);
-    if (digest->table == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ol_hex_encode(hex, digest->root, OL_HASH_BYTES);
-    (void) ngx_snprintf(name, NGX_MAX_PATH, "%s/%s.table%Z", dir, hex);
-
-    n = ngx_http_offload_read(name, digest->table, len + 1);
-
-    if (n < 0 || ol_table_check(digest->table, n, size, digest->root, NULL)
-                 != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
+    sh = ngx_http_offload_lock(omcf->zone);
+    sh->collect = when;
+    ngx_http_offload_unlock(omcf->zone);
 }
 
 
-static ssize_t
-ngx_http_offload_read(u_char *name, u_char *buf, size_t size)
+static void
+ngx_http_offload_collect_start(ngx_http_offload_main_conf_t *omcf)
 {
-    size_t    len;
-    ssize_t   n;
-    ngx_fd_t  fd;
+    ngx_pool_t                  *pool;
+    ngx_thread_task_t           *task;
+    ngx_http_offload_collect_t  *collect;
 
-    fd = ngx_open_file(name, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                       NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return NGX_ERROR;
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return;
     }
 
-    for (len = 0; len < size; len += n) {
-        n = ngx_read_fd(fd, buf + len, size - len);
-
-        if (n == -1) {
-            (void) ngx_close_file(fd);
-            return NGX_ERROR;
-        }
-
-        if (n == 0) {
-            break;
-        }
+    task = ngx_thread_task_alloc(pool, sizeof(ngx_http_offload_collect_t));
+    if (task == NULL) {
+        ngx_destroy_pool(pool);
+        return;
     }
 
-    (void) ngx_close_file(fd);
+    collect = task->ctx;
 
-    return len;
+    collect->omcf = omcf;
+    collect->pool = pool;
+    collect->now = ngx_time();
+    collect->renice = ngx_http_offload_collect_renice;
+
+    task->handler = ngx_http_offload_collect_slice;
+    task->event.handler = ngx_http_offload_collect_sliced;
+    task->event.data = task;
+    task->event.log = ngx_cycle->log;
+
+    if (ngx_http_offload_collect_post(task) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    ngx_http_offload_collect_task = task;
 }
 
-
-/* the table first: an entry never promises a table that is not there */
-
-ngx_int_t
-ngx_http_offload_state_save(u_char *dir, ngx_str_t *path,
-    ngx_http_offload_ident_t *ident, struct ol_digest *digest, char **failed)
-{
-    char        root[OL_ROOT_HEX + 1], sha256[OL_ROOT_HEX + 1];
-    u_char     *p;
-    u_char      name[NGX_MAX_PATH], entry[NGX_HTTP_OFFLOAD_ENTRY_MAX];
-    u_char      version[NGX_HTTP_OFFLOAD_IDENT_LEN];
-    ngx_fd_t    fd;
-    ngx_int_t   rc;
-
-    ol_hex_encode(root, digest->root, OL_HASH_BYTES);
-    ol_hex_encode(sha256, digest->sha256, OL_HASH_BYTES);
-    ngx_http_offload_ident_text(ident, version);
-
-    (void) ngx_snprintf(name, NGX_MAX_PATH, "%s/%s.table%Z", dir, root);
-
-    if (ngx_http_offload_write(dir, name, digest->table,
-                               (size_t) digest->piece_count * OL_HASH_BYTES,
-                               failed)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    p = ngx_snprintf(entry, sizeof(entry),
-                     "{\"version\":\"%s\",\"root\":\"%s\",\"sha256\":\"%s\"}"
-                     "\n",
-                     version, root, sha256);
-
-    ngx_http_offload_entry_name(dir, path, name);
-
-    if (ngx_http_offload_write(dir, name, entry, p - entry, failed)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(dir, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        *failed = ngx_open_file_n;
-        return NGX_ERROR;
-    }
-
-    rc = NGX_OK;
-
-    if (fsync(fd) == -1) {
-        *failed = "fsync()";
-        rc = NGX_ERROR;
-    }
-
-    (void) ngx_close_file(fd);
-
-    return rc;
-}
-
-
-/* the table of a root that no file has any more */
-
-void
-ngx_http_offload_state_drop(u_char *dir, u_char *root)
-{
-    char    hex[OL_ROOT_HEX + 1];
-    u_char  name[NGX_MAX_PATH];
-
-    ol_hex_encode(hex, root, OL_HASH_BYTES);
-    (void) ngx_snprintf(name, NGX_MAX_PATH, "%s/%s.table%Z", dir, hex);
-
-    (void) ngx_delete_file(name);
-}
-
-
-/* whole or not at all, and on the disk before it has its name */
 
 static ngx_int_t
-ngx_http_offload_write(u_char *dir, u_char *name, u_char *data, size_t len,
-    char **failed)
+ngx_http_offload_collect_post(ngx_thread_task_t *task)
 {
-    u_char     temp[NGX_MAX_PATH];
-    size_t     done;
-    ssize_t    n;
-    ngx_fd_t   fd;
-    ngx_err_t  err;
+    ngx_thread_pool_t           *tp;
+    ngx_http_offload_collect_t  *collect;
 
-    /* a worker has one job at a time */
+    collect = task->ctx;
 
-    (void) ngx_snprintf(temp, NGX_MAX_PATH, "%s/%P.temp%Z", dir, ngx_pid);
+    tp = ngx_thread_pool_get((ngx_cycle_t *) ngx_cycle,
+                             &collect->omcf->thread_pool);
 
-    fd = ngx_open_file(temp, NGX_FILE_WRONLY, NGX_FILE_TRUNCATE, 0600);
-    if (fd == NGX_INVALID_FILE) {
-        *failed = ngx_open_file_n;
-        return NGX_ERROR;
+    return tp ? ngx_thread_task_post(tp, task) : NGX_ERROR;
+}
+
+
+/* in a thread */
+
+static void
+ngx_http_offload_collect_slice(void *data, ngx_log_t *log)
+{
+    ngx_http_offload_collect_t *collect = data;
+
+    int  nice;
+
+    nice = ngx_http_offload_nicer(collect->renice);
+
+    if (collect->collector == NULL) {
+        collect->rc = ol_collector_create(
+                                     (char *) collect->omcf->state->name.data,
+                                     NULL, collect->now, &collect->collector,
+                                     &collect->error);
     }
 
-    for (done = 0; done < len; done += n) {
-        n = ngx_write_fd(fd, data + done, len - done);
+    if (collect->rc >= 0) {
+        collect->rc = ol_collector_step(collect->collector,
+                                        NGX_HTTP_OFFLOAD_COLLECT_FILES,
+                                        &collect->error);
+    }
 
-        if (n <= 0) {
-            *failed = "write()";
-            goto failed;
+    ngx_http_offload_nice_again(nice);
+}
+
+
+/* back in the worker */
+
+static void
+ngx_http_offload_collect_sliced(ngx_event_t *ev)
+{
+    ngx_thread_task_t           *task;
+    struct ol_collected          collected;
+    ngx_http_offload_collect_t  *collect;
+
+    task = ev->data;
+    collect = task->ctx;
+
+    if (collect->rc > 0) {
+
+        if (ngx_exiting) {
+            return;
+        }
+
+        ngx_http_offload_collect_until(collect->omcf,
+                                       ngx_time()
+                                       + NGX_HTTP_OFFLOAD_COLLECT_LEASE);
+
+        if (ngx_http_offload_collect_post(task) == NGX_OK) {
+            return;
         }
     }
 
-    if (fsync(fd) == -1) {
-        *failed = "fsync()";
-        goto failed;
+    if (collect->rc < 0) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "%s, in \"%V\", the folder of \"offload_state\", which "
+                      "is cleared up again in an hour",
+                      collect->error.text, &collect->omcf->state->name);
+
+    } else if (collect->rc == 0) {
+        collected = ol_collector_result(collect->collector);
+
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "\"offload_state\": %ul files are known, %ul useless "
+                      "files were removed",
+                      collected.entries, collected.removed);
     }
 
-    (void) ngx_close_file(fd);
+    ngx_http_offload_collect_until(collect->omcf,
+                                   ngx_time() + NGX_HTTP_OFFLOAD_COLLECT);
 
-    if (ngx_rename_file(temp, name) == NGX_FILE_ERROR) {
-        *failed = ngx_rename_file_n;
-        return NGX_ERROR;
-    }
+    ngx_http_offload_collect_free(collect);
 
-    return NGX_OK;
+    ngx_http_offload_collect_task = NULL;
+}
 
-failed:
 
-    err = ngx_errno;
-
-    (void) ngx_close_file(fd);
-    (void) ngx_delete_file(temp);
-
-    ngx_set_errno(err);
-
-    return NGX_ERROR;
+static void
+ngx_http_offload_collect_free(ngx_http_offload_collect_t *collect)
+{
+    ol_collector_free(collect->collector);
+    ngx_destroy_pool(collect->pool);
 }

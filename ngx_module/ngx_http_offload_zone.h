@@ -21,6 +21,7 @@
 #include "ngx_http_offload_receipts.h"
 #include "offload/netaddr.h"
 #include "offload/selection.h"
+#include "offload/state.h"
 #include "offload/ticket.h"
 
 
@@ -74,15 +75,7 @@ typedef enum {
 } ngx_http_offload_outcome_e;
 
 
-typedef struct {                             /* tells versions apart */
-    dev_t                       dev;
-    ino_t                       ino;
-    off_t                       size;
-    time_t                      mtime;
-    long                        mtime_nsec;
-    time_t                      ctime;
-    long                        ctime_nsec;
-} ngx_http_offload_ident_t;
+typedef struct ol_version  ngx_http_offload_ident_t;
 
 
 typedef struct {                             /* names a file in the zone */
@@ -187,7 +180,10 @@ struct ngx_http_offload_file_s {
     uint32_t                    rate;        /* and in the one before */
     uint32_t                    turn;        /* of the variants */
 
+    u_char                      infohash[OL_SHA1_BYTES];  /* if torrent */
+
     unsigned                    state:2;     /* ngx_http_offload_state_e */
+    unsigned                    torrent:1;   /* once READY, if it has one */
     unsigned                    gone:1;      /* no longer in a bucket */
     unsigned                    pinned:1;    /* not to be evicted just now */
 
@@ -342,6 +338,7 @@ typedef struct {
     ngx_queue_t                 gone;        /* most recent first */
     ngx_queue_t                 spare;       /* contents without a file */
     ngx_queue_t                 jobs;        /* first come, first served */
+    time_t                      collect;     /* the state folder, when next */
 
     ngx_uint_t                  nfiles;
     ngx_uint_t                  ncontents;
@@ -426,7 +423,8 @@ void ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
 void ngx_http_offload_file_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_file_t *file, struct ol_digest *digest);
+    ngx_http_offload_file_t *file, struct ol_digest *digest,
+    u_char *infohash);
 
 /* ngx_http_offload_cache.c: manifests and the like that are made already */
 
@@ -473,8 +471,6 @@ ngx_uint_t ngx_http_offload_tallies_since(ngx_http_offload_sh_t *sh,
 
 ngx_http_offload_content_t *ngx_http_offload_content_find(
     ngx_http_offload_sh_t *sh, u_char *site, u_char *root);
-ngx_uint_t ngx_http_offload_content_used(ngx_http_offload_sh_t *sh,
-    u_char *root);
 ngx_http_offload_file_t *ngx_http_offload_content_file(
     ngx_http_offload_zone_t *zone, ngx_http_offload_content_t *content,
     ngx_str_t *name);
@@ -531,6 +527,9 @@ void ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
     ngx_http_offload_node_t *node);
 ngx_uint_t ngx_http_offload_nodes_expire(ngx_http_offload_zone_t *zone,
     ngx_uint_t coordinator, ngx_uint_t max);
+
+ngx_uint_t ngx_http_offload_node_named(ngx_http_offload_sh_t *sh,
+    u_char *site, u_char *id);
 
 /* a client says so: it is named less for a while; its id in base64url */
 void ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
