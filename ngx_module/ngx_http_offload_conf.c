@@ -336,6 +336,7 @@ ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         *id = value[i];
+        olcf->trusted += ngx_crc32_short(id->data, id->len);
     }
 
     return NGX_CONF_OK;
