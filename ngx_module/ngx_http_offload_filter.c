@@ -32,7 +32,10 @@ static void ngx_http_offload_learn(ngx_http_request_t *r,
 static void ngx_http_offload_revoke(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 static ngx_int_t ngx_http_offload_tell(ngx_http_request_t *r, char *value);
-static ngx_int_t ngx_http_offload_fix(ngx_http_request_t *r);
+static ngx_int_t ngx_http_offload_fix(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+static ngx_int_t ngx_http_offload_hand_out(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_offload_next_header(ngx_list_part_t **part,
     ngx_uint_t *i);
 static ngx_int_t ngx_http_offload_add_header(ngx_http_request_t *r,
@@ -98,8 +101,9 @@ ngx_http_offload_filter_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_offload_header_filter(ngx_http_request_t *r)
 {
-    ngx_int_t                rc;
-    ngx_http_offload_ctx_t  *ctx;
+    ngx_int_t                     rc;
+    ngx_http_offload_ctx_t       *ctx;
+    ngx_http_offload_loc_conf_t  *olcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_offload_module);
 
@@ -107,22 +111,42 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    if (r->headers_out.status != NGX_HTTP_OK) {
-
+    if (r->headers_out.status != NGX_HTTP_OK
+        && r->headers_out.status != NGX_HTTP_MOVED_TEMPORARILY)
+    {
         /* a 304, though in a manifest's place, is the file's own */
 
-        if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
+        if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED && !ctx->shared) {
             ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
         }
 
         return ngx_http_next_header_filter(r);
     }
 
-    if (ctx->manifest) {
-        rc = ngx_http_offload_fix(r);
+    if (ctx->shared) {
+        olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+        if (r->headers_out.content_length_n != -1
+            && r->headers_out.content_length_n < olcf->min_length)
+        {
+            ngx_http_offload_count(r, ctx->outcome);
+            return ngx_http_next_header_filter(r);
+        }
+
+        ctx = ngx_http_offload_ctx_create(r, ctx->want);
+        if (ctx == NULL) {
+            return ngx_http_next_header_filter(r);
+        }
+    }
+
+    if (ctx->manifest || ctx->outcome == NGX_HTTP_OFFLOAD_REDIRECT) {
+        rc = ngx_http_offload_fix(r, ctx);
+
+    } else if (r->headers_out.status == NGX_HTTP_OK) {
+        rc = ngx_http_offload_direct(r, ctx);
 
     } else {
-        rc = ngx_http_offload_direct(r, ctx);
+        return ngx_http_next_header_filter(r);
     }
 
     if (rc != NGX_OK) {
@@ -143,7 +167,17 @@ ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     switch (ngx_http_offload_judge(r)) {
 
     case NGX_HTTP_OFFLOAD_PLAIN:
+        if (ctx->want == NGX_HTTP_OFFLOAD_WANT_BYPASS) {
+            ctx->outcome = NGX_HTTP_OFFLOAD_BYPASS;
+            return NGX_OK;
+        }
+
         ngx_http_offload_learn(r, ctx);
+
+        if (ngx_http_offload_links(r, ctx) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         break;
 
     case NGX_HTTP_OFFLOAD_PRIVATE:
@@ -391,7 +425,9 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     } else {
         ngx_http_offload_index_again(omcf->zone, file);
 
-        if (ctx->outcome != NGX_HTTP_OFFLOAD_NOPEERS) {
+        if (ctx->outcome != NGX_HTTP_OFFLOAD_NOPEERS
+            && ctx->outcome != NGX_HTTP_OFFLOAD_IDLE)
+        {
             ngx_http_offload_found(ctx, file);
         }
 
@@ -424,9 +460,7 @@ ngx_http_offload_revoke(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     file = ngx_http_offload_file_find(sh, &ctx->name);
 
     if (file) {
-        if (file->manifest) {
-            ngx_http_offload_manifest_drop(omcf->zone, file->manifest);
-        }
+        ngx_http_offload_cache_clear(omcf->zone, file);
 
         if (file->revoked == 0 && file->change.key) {
             ngx_http_offload_file_changed(sh, file);
@@ -465,7 +499,7 @@ ngx_http_offload_tell(ngx_http_request_t *r, char *value)
  */
 
 static ngx_int_t
-ngx_http_offload_fix(ngx_http_request_t *r)
+ngx_http_offload_fix(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
     ngx_uint_t        i, n;
     ngx_list_part_t  *part;
@@ -514,7 +548,42 @@ ngx_http_offload_fix(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_http_offload_add_header(r, &names[1], &vary);
+    if (ngx_http_offload_add_header(r, &names[1], &vary) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_offload_hand_out(r, ctx);
+}
+
+
+/* the client goes elsewhere for the bytes, and may say afterwards where to */
+
+static ngx_int_t
+ngx_http_offload_hand_out(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    static ngx_str_t  name = ngx_string("Offload-Receipt");
+
+    if (ctx->outcome == NGX_HTTP_OFFLOAD_REDIRECT) {
+        ngx_http_offload_offered(r, ctx->size);
+        return NGX_OK;
+    }
+
+    if (ctx->peers.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_offload_offered(r, ctx->size);
+
+    if (ngx_http_offload_receipt(r, (u_char *) ctx->root, ctx->exp,
+                                 &ctx->peers, &value)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_offload_add_header(r, &name, &value);
 }
 
 

@@ -1,50 +1,66 @@
 
 /*
- * The content phase.  Decides whether a request is one that the static handler
- * would answer for anyone, and gives a manifest if it asks for one and there
- * is one to give; whatever is missing, the static handler's turn is next.
+ * The content phase.  Decides what a request gets: a manifest if it asks for
+ * one and there is one to give, another place if this location redirects, or
+ * whatever the static handler, whose turn is next, would give to anyone.
  */
 
 
 #include "ngx_http_offload.h"
 
-#include "offload/encoding.h"
-#include "offload/origin.h"
-
 
 #define NGX_HTTP_OFFLOAD_TEXT  65536         /* the longest manifest cached */
 
 
-static ngx_uint_t ngx_http_offload_public(ngx_http_request_t *r);
-static ngx_int_t ngx_http_offload_name(ngx_http_request_t *r,
-    ngx_http_offload_name_t *name);
+static ngx_int_t ngx_http_offload_static(ngx_http_request_t *r,
+    ngx_http_offload_want_e want);
+static ngx_int_t ngx_http_offload_asked(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 static ngx_int_t ngx_http_offload_lookup(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
-static ngx_http_offload_file_t *ngx_http_offload_offered(
-    ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_zone_t *zone);
-static ngx_uint_t ngx_http_offload_type(ngx_hash_t *types,
-    ngx_http_offload_file_t *file);
+    ngx_http_offload_ctx_t *ctx, ngx_uint_t *variant, ngx_str_t *text);
 static ngx_int_t ngx_http_offload_cached(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_sh_t *sh,
-    ngx_http_offload_file_t *file, ngx_str_t *text);
-static ngx_int_t ngx_http_offload_unchanged(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_http_offload_ident_t *ident);
-static ngx_int_t ngx_http_offload_give(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
+    ngx_uint_t *variant, ngx_str_t *text);
+static ngx_http_offload_manifest_t *ngx_http_offload_choose(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t *variant);
+static ngx_http_offload_manifest_t *ngx_http_offload_generic(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file, u_char *signer,
+    ngx_uint_t variant, ngx_uint_t https);
+static ngx_int_t ngx_http_offload_copy(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
 
 
-/* a manifest on its way out of the zone */
+/*
+ * Most requests want a file as it is: these say so without any allocation, and
+ * a filter makes a context of its own for an answer that may be offered
+ */
+
+static const ngx_http_offload_ctx_t  ngx_http_offload_unasked[] = {
+    { .want = NGX_HTTP_OFFLOAD_WANT_FILE,
+      .outcome = NGX_HTTP_OFFLOAD_INELIGIBLE, .shared = 1 },
+
+    { .want = NGX_HTTP_OFFLOAD_WANT_DIRECT,
+      .outcome = NGX_HTTP_OFFLOAD_INELIGIBLE, .shared = 1 },
+
+    { .want = NGX_HTTP_OFFLOAD_WANT_BYPASS,
+      .outcome = NGX_HTTP_OFFLOAD_BYPASS, .shared = 1 }
+};
+
+
+/* a manifest on its way out of the zone, and its peers */
 
 static u_char  ngx_http_offload_text[NGX_HTTP_OFFLOAD_TEXT];
+static u_char  ngx_http_offload_text_peers[OL_MANIFEST_PEERS * 8];
 
 
 ngx_int_t
 ngx_http_offload_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
-    ngx_str_t                     text;
+    ngx_str_t                     node;
     ngx_http_offload_ctx_t       *ctx;
+    ngx_http_offload_want_e       want;
     ngx_http_offload_loc_conf_t  *olcf;
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
@@ -60,28 +76,79 @@ ngx_http_offload_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_offload_ctx_t));
+    if (olcf->bypass
+        && ngx_http_test_predicates(r, olcf->bypass) != NGX_OK)
+    {
+        return ngx_http_offload_static(r, NGX_HTTP_OFFLOAD_WANT_BYPASS);
+    }
 
-    if (ctx == NULL || ngx_http_offload_name(r, &ctx->name) != NGX_OK) {
+    want = ngx_http_offload_want(r, &node);
+
+    if (want == NGX_HTTP_OFFLOAD_WANT_DIRECT && node.len) {
+        rc = ngx_http_offload_node_budget(r, &node);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    /* HEAD asks about the file */
+
+    if (want >= NGX_HTTP_OFFLOAD_WANT_PEERS && r->method != NGX_HTTP_GET) {
+        want = NGX_HTTP_OFFLOAD_WANT_FILE;
+    }
+
+    if (want == NGX_HTTP_OFFLOAD_WANT_DIRECT
+        || (want == NGX_HTTP_OFFLOAD_WANT_FILE && !olcf->redirect))
+    {
+        return ngx_http_offload_static(r, want);
+    }
+
+    ctx = ngx_http_offload_ctx_create(r, want);
+    if (ctx == NULL) {
         return NGX_DECLINED;
     }
 
-    ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
-    ctx->want = ngx_http_offload_want(r);
+    return ngx_http_offload_asked(r, ctx);
+}
 
-    ngx_http_set_ctx(r, ctx, ngx_http_offload_module);
 
-    if (ctx->want < NGX_HTTP_OFFLOAD_WANT_PEERS || r->method != NGX_HTTP_GET) {
+/* captures that a path is made of may be gone when the filter wants it */
+
+static ngx_int_t
+ngx_http_offload_static(ngx_http_request_t *r, ngx_http_offload_want_e want)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->root_lengths) {
+        (void) ngx_http_offload_ctx_create(r, want);
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_offload_lookup(r, ctx, &text);
+    ngx_http_set_ctx(r, (void *) &ngx_http_offload_unasked[want],
+                     ngx_http_offload_module);
 
-    if (rc == NGX_AGAIN) {
-        rc = ngx_http_offload_manifest_sign(r, ctx, &text);
+    return NGX_DECLINED;
+}
+
+
+/* for something else than just the file; while there is no need: the file */
+
+static ngx_int_t
+ngx_http_offload_asked(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_str_t  text;
+
+    ctx->idle = !ngx_http_offload_busy(r);
+
+    if (ctx->idle && ctx->want != NGX_HTTP_OFFLOAD_WANT_MANIFEST) {
+        ctx->outcome = NGX_HTTP_OFFLOAD_IDLE;
+        return NGX_DECLINED;
     }
 
-    if (rc != NGX_OK) {
+    if (ngx_http_offload_manifest(r, ctx, &text) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -89,75 +156,26 @@ ngx_http_offload_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * What anyone may fetch, by its own URL, without credentials.  A rewrite makes
- * a request internal, as a redirect by X-Accel or an error page does, which
- * cannot be told from it
- */
+/* NGX_DECLINED: there is none to give */
 
-static ngx_uint_t
-ngx_http_offload_public(ngx_http_request_t *r)
+ngx_int_t
+ngx_http_offload_manifest(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+    ngx_str_t *text)
 {
-    return !r->internal
-           && r->uri.data[r->uri.len - 1] != '/'
-           && r->headers_in.authorization == NULL
-           && r->headers_in.user.len == 0;
-}
+    ngx_int_t   rc;
+    ngx_uint_t  variant;
 
-
-/* the subject is the path that was asked for, whatever it was mapped to */
-
-static ngx_int_t
-ngx_http_offload_name(ngx_http_request_t *r, ngx_http_offload_name_t *name)
-{
-    u_char                       *last;
-    size_t                        root, len;
-    ngx_str_t                     sub;
-    ngx_http_offload_srv_conf_t  *oscf;
-    ngx_http_offload_main_conf_t *omcf;
-
-    for (len = 0; len < r->unparsed_uri.len; len++) {
-        if (r->unparsed_uri.data[len] == '?'
-            || r->unparsed_uri.data[len] == '#')
-        {
-            break;
-        }
-    }
-
-    if (len > 3 * OL_SUB_MAX) {
+    if (ngx_http_offload_client(r, ctx) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    /* decoding does not make it longer */
+    rc = ngx_http_offload_lookup(r, ctx, &variant, text);
 
-    sub.data = ngx_pnalloc(r->pool, len + 1);
-    if (sub.data == NULL) {
-        return NGX_ERROR;
+    if (rc == NGX_AGAIN) {
+        rc = ngx_http_offload_manifest_sign(r, ctx, variant, text);
     }
 
-    if (ol_subject_normalise((char *) r->unparsed_uri.data, len,
-                             (char *) sub.data, len + 1, &sub.len)
-        != 0 || sub.len > OL_SUB_MAX)
-    {
-        return NGX_DECLINED;
-    }
-
-    last = ngx_http_map_uri_to_path(r, &name->path, &root, 0);
-    if (last == NULL) {
-        return NGX_ERROR;
-    }
-
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-
-    name->path.len = last - name->path.data;
-    name->site = oscf->id;
-    name->sub = sub;
-
-    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
-
-    ngx_http_offload_name_hash(ngx_http_offload_peek(omcf->zone), name);
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -165,255 +183,186 @@ ngx_http_offload_name(ngx_http_request_t *r, ngx_http_offload_name_t *name)
 
 static ngx_int_t
 ngx_http_offload_lookup(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_str_t *text)
+    ngx_uint_t *variant, ngx_str_t *text)
 {
-    uint64_t                       serial;
     ngx_int_t                      rc;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
-    ngx_http_offload_ident_t       ident;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
 
-    sh = ngx_http_offload_lock(omcf->zone);
-
-    file = ngx_http_offload_offered(r, ctx, omcf->zone);
-
-    if (file && file->state == NGX_HTTP_OFFLOAD_READY
-        && file->checked != ngx_time())
-    {
-        /* once a second: is the file still the one that was hashed? */
-
-        file->checked = ngx_time();
-        serial = file->serial;
-        ident = file->ident;
-
-        ngx_http_offload_unlock(omcf->zone);
-
-        if (ngx_http_offload_unchanged(r, &ctx->name.path, &ident) != NGX_OK) {
-            ngx_http_offload_replaced(r, ctx, serial);
-            return NGX_DECLINED;
-        }
-
-        sh = ngx_http_offload_lock(omcf->zone);
-
-        file = ngx_http_offload_offered(r, ctx, omcf->zone);
-    }
+    file = ngx_http_offload_locate(r, ctx);
+    sh = ngx_http_offload_peek(omcf->zone);
 
     rc = NGX_DECLINED;
 
     if (file) {
-        ngx_http_offload_file_used(sh, file);
-        file->demand++;
+
+        if (!ctx->idle) {
+            ngx_http_offload_file_demanded(sh, file);
+        }
 
         if (file->state == NGX_HTTP_OFFLOAD_READY) {
             ngx_http_offload_file_changed(sh, file);
-            rc = ngx_http_offload_cached(r, ctx, sh, file, text);
+            rc = ngx_http_offload_cached(r, ctx, file, variant, text);
         }
     }
 
     ngx_http_offload_unlock(omcf->zone);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (rc == NGX_OK) {
+        rc = ngx_http_offload_copy(r, ctx, text);
     }
 
-    text->data = ngx_pnalloc(r->pool, text->len);
-    if (text->data == NULL) {
-        return NGX_DECLINED;
-    }
-
-    ngx_memcpy(text->data, ngx_http_offload_text, text->len);
-
-    return NGX_OK;
-}
-
-
-/* the file, if this location offers it still; says what became of it */
-
-static ngx_http_offload_file_t *
-ngx_http_offload_offered(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_zone_t *zone)
-{
-    ngx_http_offload_file_t      *file;
-    ngx_http_offload_loc_conf_t  *olcf;
-
-    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
-
-    file = ngx_http_offload_file_find(ngx_http_offload_peek(zone),
-                                      &ctx->name);
-
-    if (file == NULL || file->ident.size < olcf->min_length
-        || !ngx_http_offload_type(&olcf->types, file))
-    {
-        return NULL;
-    }
-
-    if (!ngx_http_offload_file_public(zone, file)) {
-        ctx->unjudged = 1;
-        return NULL;
-    }
-
-    ngx_http_offload_index_again(zone, file);
-    ngx_http_offload_found(ctx, file);
-
-    return file;
-}
-
-
-/* as ngx_http_test_content_type(), for the type that the file had */
-
-static ngx_uint_t
-ngx_http_offload_type(ngx_hash_t *types, ngx_http_offload_file_t *file)
-{
-    size_t      i;
-    u_char     *type, lowcase[NGX_HTTP_OFFLOAD_TYPE_LEN];
-    ngx_uint_t  hash;
-
-    if (types->size == 0) {
-        return 1;
-    }
-
-    type = ngx_http_offload_file_type(file);
-    hash = 0;
-
-    for (i = 0; i < file->type_len && i < sizeof(lowcase); i++) {
-        lowcase[i] = ngx_tolower(type[i]);
-        hash = ngx_hash(hash, lowcase[i]);
-    }
-
-    return ngx_hash_find(types, hash, lowcase, i) != NULL;
-}
-
-
-/* what is known of a file, for the variables and the filter */
-
-void
-ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_file_t *file)
-{
-    switch (file->state) {
-
-    case NGX_HTTP_OFFLOAD_READY:
-        ol_hex_encode(ctx->root, file->content->root, OL_HASH_BYTES);
-        ctx->rooted = 1;
-        ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
-        break;
-
-    case NGX_HTTP_OFFLOAD_FAILED:
-        ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
-        break;
-
-    default:
-        ctx->outcome = NGX_HTTP_OFFLOAD_INDEXING;
-    }
+    return rc;
 }
 
 
 static ngx_int_t
 ngx_http_offload_cached(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file, ngx_str_t *text)
+    ngx_http_offload_file_t *file, ngx_uint_t *variant, ngx_str_t *text)
 {
+    u_char                        *signer;
+    ngx_uint_t                     i;
     struct ol_key                **key;
-    ngx_http_offload_node_t       *peer;
-    ngx_http_offload_manifest_t   *manifest;
-    ngx_http_offload_srv_conf_t   *oscf;
-
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-
-    key = oscf->keys->elts;
-    manifest = file->manifest;
-
-    if (manifest && !ngx_http_offload_manifest_valid(sh, file, *key)) {
-        manifest = NULL;
-    }
-
-    if (manifest
-        && (manifest->npeers || ctx->want == NGX_HTTP_OFFLOAD_WANT_MANIFEST)
-        && manifest->len <= NGX_HTTP_OFFLOAD_TEXT)
-    {
-        text->len = manifest->len;
-        ngx_memcpy(ngx_http_offload_text,
-                   ngx_http_offload_manifest_text(manifest), manifest->len);
-
-        ctx->size = file->ident.size;
-        ctx->mtime = file->ident.mtime;
-        ctx->outcome = NGX_HTTP_OFFLOAD_MANIFEST;
-        return NGX_OK;
-    }
-
-    if (ctx->want == NGX_HTTP_OFFLOAD_WANT_PEERS
-        && ngx_http_offload_peers(sh, file->content, oscf->https, &peer, 1)
-           == 0)
-    {
-        ctx->outcome = NGX_HTTP_OFFLOAD_NOPEERS;
-        return NGX_DECLINED;
-    }
-
-    return NGX_AGAIN;
-}
-
-
-/* the static handler will meet the new version, and the filter will see it */
-
-void
-ngx_http_offload_replaced(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    uint64_t serial)
-{
     ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_file_t       *file;
+    ngx_http_offload_manifest_t   *m;
+    ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
-    sh = ngx_http_offload_lock(omcf->zone);
+    sh = ngx_http_offload_peek(omcf->zone);
 
-    file = ngx_http_offload_file_find(sh, &ctx->name);
+    key = oscf->keys->elts;
+    signer = (u_char *) ol_key_id_bytes(*key);
 
-    if (file && file->serial == serial) {
-        ngx_http_offload_file_gone(omcf->zone, file);
+    *variant = ctx->idle ? NGX_HTTP_OFFLOAD_PEERLESS
+                         : ngx_http_offload_file_variant(file);
+
+    m = ngx_http_offload_choose(sh, ctx, file, signer, variant);
+
+    if (m == NULL) {
+
+        if (ctx->outcome == NGX_HTTP_OFFLOAD_NOPEERS) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_http_offload_manifest_budget()) {
+            return NGX_AGAIN;
+        }
+
+        m = ngx_http_offload_generic(sh, file, signer, *variant,
+                                     ctx->client.https);
     }
 
-    ngx_http_offload_unlock(omcf->zone);
+    if (m == NULL || m->len > NGX_HTTP_OFFLOAD_TEXT) {
+        return NGX_DECLINED;
+    }
 
-    ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
-    ctx->rooted = 0;
+    ngx_queue_remove(&m->queue);
+    ngx_queue_insert_head(&sh->manifests, &m->queue);
+
+    text->len = m->len;
+    ngx_memcpy(ngx_http_offload_text, ngx_http_offload_manifest_text(m),
+               m->len);
+
+    for (i = 0; i < m->npeers; i++) {
+        ngx_memcpy(ngx_http_offload_text_peers + i * 8, m->peers[i].id, 8);
+    }
+
+    ctx->peers.len = m->npeers * 8;
+    ctx->size = file->ident.size;
+    ctx->mtime = file->ident.mtime;
+    ctx->exp = m->exp;
+    ctx->outcome = ctx->idle ? NGX_HTTP_OFFLOAD_IDLE
+                             : NGX_HTTP_OFFLOAD_MANIFEST;
+
+    return NGX_OK;
 }
 
 
-/* opened as the static handler would, so that both see the same */
+/* what is there for this client; NULL: one is to be made, or there is none */
+
+static ngx_http_offload_manifest_t *
+ngx_http_offload_choose(ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t *variant)
+{
+    ngx_http_offload_manifest_t  *m;
+    ngx_http_offload_audience_t   audience;
+
+    for ( ;; ) {
+        ngx_http_offload_manifest_audience(sh, file->content, &ctx->client,
+                                           *variant, &audience);
+
+        m = ngx_http_offload_cache_find(sh, file, &audience);
+
+        if (m && ngx_http_offload_cache_valid(sh, m, signer)) {
+            return m;
+        }
+
+        if (*variant == NGX_HTTP_OFFLOAD_PEERLESS
+            || ngx_http_offload_has_peers(sh, file->content,
+                                          ctx->client.https))
+        {
+            return NULL;
+        }
+
+        if (ctx->want == NGX_HTTP_OFFLOAD_WANT_PEERS) {
+            ctx->outcome = NGX_HTTP_OFFLOAD_NOPEERS;
+            return NULL;
+        }
+
+        *variant = NGX_HTTP_OFFLOAD_PEERLESS;
+    }
+}
+
+
+/* what those get of whom nothing is known: good for all, best for nobody */
+
+static ngx_http_offload_manifest_t *
+ngx_http_offload_generic(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t variant,
+    ngx_uint_t https)
+{
+    ngx_uint_t                    i;
+    ngx_http_offload_manifest_t  *m;
+    ngx_http_offload_client_t     nobody;
+    ngx_http_offload_audience_t   audience;
+
+    ngx_memzero(&nobody, sizeof(ngx_http_offload_client_t));
+    nobody.https = https;
+
+    for (i = 0; i < NGX_HTTP_OFFLOAD_VARIANTS; i++) {
+        ngx_http_offload_manifest_audience(sh, file->content, &nobody,
+                                           (variant + i)
+                                           % NGX_HTTP_OFFLOAD_VARIANTS,
+                                           &audience);
+
+        m = ngx_http_offload_cache_find(sh, file, &audience);
+
+        if (m && ngx_http_offload_cache_valid(sh, m, signer)) {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
 
 static ngx_int_t
-ngx_http_offload_unchanged(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_http_offload_ident_t *ident)
+ngx_http_offload_copy(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+    ngx_str_t *text)
 {
-    ngx_open_file_info_t       of;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    ngx_memzero(&of, sizeof(ngx_open_file_info_t));
-
-    of.read_ahead = clcf->read_ahead;
-    of.directio = clcf->directio;
-    of.valid = clcf->open_file_cache_valid;
-    of.min_uses = clcf->open_file_cache_min_uses;
-    of.errors = clcf->open_file_cache_errors;
-    of.events = clcf->open_file_cache_events;
-
-    if (ngx_http_set_disable_symlinks(r, clcf, name, &of) != NGX_OK
-        || ngx_open_cached_file(clcf->open_file_cache, name, &of, r->pool)
-           != NGX_OK)
-    {
+    text->data = ngx_pnalloc(r->pool, text->len + ctx->peers.len);
+    if (text->data == NULL) {
         return NGX_DECLINED;
     }
 
-    if (!of.is_file || of.uniq != (ngx_file_uniq_t) ident->ino
-        || of.size != ident->size || of.mtime != ident->mtime)
-    {
-        return NGX_DECLINED;
-    }
+    ctx->peers.data = ngx_cpymem(text->data, ngx_http_offload_text, text->len);
+    ngx_memcpy(ctx->peers.data, ngx_http_offload_text_peers, ctx->peers.len);
 
     return NGX_OK;
 }
@@ -424,7 +373,7 @@ ngx_http_offload_unchanged(ngx_http_request_t *r, ngx_str_t *name,
  * judges the preconditions by them; ours takes them off a manifest later
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_offload_give(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_str_t *text)
 {

@@ -23,9 +23,12 @@ typedef struct {
 
 
 typedef struct {                             /* a copy of what the zone says */
+    ngx_http_offload_audience_t
+                                audience;
     uint64_t                    serial;
     uint64_t                    coordinators;
     uint32_t                    version;
+    time_t                      exp;
     ngx_http_offload_ident_t    ident;
     u_char                      root[OL_HASH_BYTES];
     u_char                      sha256[OL_HASH_BYTES];
@@ -38,9 +41,9 @@ typedef struct {                             /* a copy of what the zone says */
 } ngx_http_offload_offer_t;
 
 
-static ngx_uint_t ngx_http_offload_budget(void);
 static ngx_int_t ngx_http_offload_offer(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer);
+    ngx_http_offload_ctx_t *ctx, ngx_uint_t variant,
+    ngx_http_offload_offer_t *offer);
 static void ngx_http_offload_offer_peers(ngx_http_offload_sh_t *sh,
     ngx_http_offload_offer_t *offer, ngx_http_offload_node_t **peers,
     ngx_uint_t npeers);
@@ -51,46 +54,44 @@ static ngx_int_t ngx_http_offload_ticket(struct ol_key *key,
     ngx_http_offload_offer_t *offer, char *path);
 static void ngx_http_offload_describe(ngx_http_offload_offer_t *offer,
     ngx_http_offload_srv_conf_t *oscf, struct ol_manifest *m);
+static ngx_int_t ngx_http_offload_told_peers(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer);
 static void ngx_http_offload_keep(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer,
     ngx_str_t *text);
 
 
-/* is what the zone holds for this file still good to give? */
+/* a signature may be made in this second */
 
 ngx_uint_t
-ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_file_t *file, struct ol_key *key)
+ngx_http_offload_manifest_budget(void)
 {
-    uint64_t                      mask;
-    ngx_uint_t                    i;
-    ngx_http_offload_manifest_t  *m;
+    static time_t      second;
+    static ngx_uint_t  signatures;
 
-    m = file->manifest;
-
-    if (m->refresh <= ngx_time()
-        || m->version != file->content->version
-        || ngx_memcmp(m->signer, ol_key_id_bytes(key), sizeof(m->signer)) != 0)
-    {
-        return 0;
+    if (second != ngx_time()) {
+        second = ngx_time();
+        signatures = 0;
     }
 
-    for (mask = m->coordinators, i = 0; mask; mask >>= 1, i++) {
-        if ((mask & 1)
-            && sh->coordinators[i].synced + NGX_HTTP_OFFLOAD_FRESH
-               < ngx_time())
-        {
-            return 0;
-        }
+    return signatures++ < NGX_HTTP_OFFLOAD_SIGNATURES;
+}
+
+
+/* what is said without peers is said to everyone */
+
+void
+ngx_http_offload_manifest_audience(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_content_t *content, ngx_http_offload_client_t *client,
+    ngx_uint_t variant, ngx_http_offload_audience_t *audience)
+{
+    if (variant == NGX_HTTP_OFFLOAD_PEERLESS) {
+        ngx_memzero(audience, sizeof(ngx_http_offload_audience_t));
+        audience->variant = (uint8_t) variant;
+        return;
     }
 
-    for (i = 0; i < m->npeers; i++) {
-        if (sh->slots[m->peers[i].slot] != m->peers[i].generation) {
-            return 0;
-        }
-    }
-
-    return 1;
+    ngx_http_offload_audience(sh, content, client, variant, audience);
 }
 
 
@@ -98,19 +99,17 @@ ngx_http_offload_manifest_valid(ngx_http_offload_sh_t *sh,
 
 ngx_int_t
 ngx_http_offload_manifest_sign(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_str_t *text)
+    ngx_http_offload_ctx_t *ctx, ngx_uint_t variant, ngx_str_t *text)
 {
     ngx_file_info_t            fi;
     ngx_http_offload_offer_t  *offer;
     ngx_http_offload_ident_t   ident;
 
-    if (!ngx_http_offload_budget()) {
-        return NGX_DECLINED;
-    }
-
     offer = ngx_pcalloc(r->pool, sizeof(ngx_http_offload_offer_t));
 
-    if (offer == NULL || ngx_http_offload_offer(r, ctx, offer) != NGX_OK) {
+    if (offer == NULL
+        || ngx_http_offload_offer(r, ctx, variant, offer) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
@@ -134,32 +133,19 @@ ngx_http_offload_manifest_sign(ngx_http_request_t *r,
 
     ngx_http_offload_keep(r, ctx, offer, text);
 
-    ctx->outcome = NGX_HTTP_OFFLOAD_MANIFEST;
+    ctx->outcome = ctx->idle ? NGX_HTTP_OFFLOAD_IDLE
+                             : NGX_HTTP_OFFLOAD_MANIFEST;
     ctx->size = offer->ident.size;
     ctx->mtime = offer->ident.mtime;
+    ctx->exp = offer->exp;
 
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_offload_budget(void)
-{
-    static time_t      second;
-    static ngx_uint_t  signatures;
-
-    if (second != ngx_time()) {
-        second = ngx_time();
-        signatures = 0;
-    }
-
-    return signatures++ < NGX_HTTP_OFFLOAD_SIGNATURES;
+    return ngx_http_offload_told_peers(r, ctx, offer);
 }
 
 
 static ngx_int_t
 ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_offer_t *offer)
+    ngx_uint_t variant, ngx_http_offload_offer_t *offer)
 {
     ngx_int_t                      rc;
     ngx_uint_t                     n;
@@ -168,11 +154,9 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t       *file;
     ngx_http_offload_content_t    *content;
     ngx_http_offload_loc_conf_t   *olcf;
-    ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     rc = NGX_DECLINED;
@@ -189,14 +173,28 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     content = file->content;
 
-    n = ngx_http_offload_peers(sh, content, oscf->https, peers, olcf->peers);
+    n = 0;
 
-    if (n == 0 && ctx->want != NGX_HTTP_OFFLOAD_WANT_MANIFEST) {
-        ctx->outcome = NGX_HTTP_OFFLOAD_NOPEERS;
-        goto done;
+    if (variant != NGX_HTTP_OFFLOAD_PEERLESS) {
+        n = ngx_http_offload_select(omcf->zone, content, &ctx->client, variant,
+                                    peers, olcf->peers);
+
+        if (n == 0 && ctx->want != NGX_HTTP_OFFLOAD_WANT_MANIFEST) {
+            ctx->outcome = NGX_HTTP_OFFLOAD_NOPEERS;
+            goto done;
+        }
+
+        if (n == 0) {
+            variant = NGX_HTTP_OFFLOAD_PEERLESS;
+        }
     }
 
+    ngx_http_offload_manifest_audience(sh, content, &ctx->client, variant,
+                                       &offer->audience);
     ngx_http_offload_offer_peers(sh, offer, peers, n);
+
+    offer->exp = ngx_time() + (n || olcf->stale == NGX_CONF_UNSET
+                               ? olcf->ttl : olcf->stale);
 
     offer->serial = file->serial;
     offer->ident = file->ident;
@@ -263,12 +261,10 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     struct ol_manifest             m;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_srv_conf_t   *oscf;
-    ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     key = oscf->keys->elts;
 
@@ -281,7 +277,7 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     m.iss = (char *) oscf->iss.data;
     m.sub = (char *) ctx->name.sub.data;
     m.iat = ngx_time();
-    m.exp = ngx_time() + olcf->ttl;
+    m.exp = offer->exp;
     m.path = path;
 
     ngx_http_offload_describe(offer, oscf, &m);
@@ -369,30 +365,49 @@ ngx_http_offload_describe(ngx_http_offload_offer_t *offer,
 }
 
 
+/* for a receipt */
+
+static ngx_int_t
+ngx_http_offload_told_peers(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    p = ngx_pnalloc(r->pool, offer->npeers * 8 + 1);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx->peers.data = p;
+    ctx->peers.len = offer->npeers * 8;
+
+    for (i = 0; i < offer->npeers; i++) {
+        p = ngx_cpymem(p, offer->peers[i].id, 8);
+    }
+
+    return NGX_OK;
+}
+
+
 /* for the next ones, unless something has changed while it was signed */
 
 static void
 ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_offer_t *offer, ngx_str_t *text)
 {
-    size_t                         size;
     ngx_uint_t                     i;
     struct ol_key                **key;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
     ngx_http_offload_manifest_t   *m;
-    ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     key = oscf->keys->elts;
-
-    size = offsetof(ngx_http_offload_manifest_t, peers)
-           + offer->npeers * sizeof(m->peers[0]) + text->len;
 
     sh = ngx_http_offload_lock(omcf->zone);
 
@@ -406,36 +421,26 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         goto done;
     }
 
-    if (file->manifest) {
-        ngx_http_offload_manifest_drop(omcf->zone, file->manifest);
-    }
-
-    file->pinned = 1;
-    m = ngx_http_offload_alloc(omcf->zone, size);
-    file->pinned = 0;
-
+    m = ngx_http_offload_cache_add(omcf->zone, file, &offer->audience,
+                                   offer->npeers, text->len);
     if (m == NULL) {
         goto done;
     }
 
-    m->file = file;
-    m->refresh = ngx_time() + olcf->ttl / 2;
+    m->refresh = ngx_time() + (offer->exp - ngx_time()) / 2;
+    m->exp = offer->exp;
     m->coordinators = offer->coordinators;
     m->version = offer->version;
-    m->npeers = offer->npeers;
-    m->len = text->len;
 
     ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
 
     for (i = 0; i < offer->npeers; i++) {
         m->peers[i].slot = offer->peers[i].slot;
         m->peers[i].generation = offer->peers[i].generation;
+        ngx_memcpy(m->peers[i].id, offer->peers[i].id, 8);
     }
 
     ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);
-
-    file->manifest = m;
-    ngx_queue_insert_head(&sh->manifests, &m->queue);
 
 done:
 

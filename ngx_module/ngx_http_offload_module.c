@@ -380,10 +380,21 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_off_value(conf->min_length, prev->min_length, 256 * 1024);
     ngx_conf_merge_value(conf->peers, prev->peers, 8);
     ngx_conf_merge_sec_value(conf->ttl, prev->ttl, 60);
-    ngx_conf_merge_sec_value(conf->stale, prev->stale, conf->ttl);
+
+    /* not set anywhere: as "offload_ttl", whichever applies here */
+
+    if (conf->stale == NGX_CONF_UNSET) {
+        conf->stale = prev->stale;
+    }
+
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
     ngx_conf_merge_size_value(conf->above, prev->above, 0);
     ngx_conf_merge_value(conf->redirect, prev->redirect, 0);
+
+    if (conf->trust == NGX_CONF_UNSET_PTR) {
+        conf->trusted = prev->trusted;
+    }
+
     ngx_conf_merge_ptr_value(conf->trust, prev->trust, NULL);
     ngx_conf_merge_ptr_value(conf->locality, prev->locality, NULL);
     ngx_conf_merge_value(conf->links, prev->links, 1);

@@ -1,7 +1,8 @@
 
 /*
  * What a request asks for: the file, a manifest, or a manifest with peers.
- * Only Offload-Fetch and Accept are looked at; a wildcard asks for nothing.
+ * Only Offload-Fetch, Offload-Node and Accept are looked at; a wildcard asks
+ * for nothing.
  */
 
 
@@ -18,14 +19,17 @@ static ngx_uint_t ngx_http_offload_zero(u_char *p, u_char *last);
 
 
 ngx_http_offload_want_e
-ngx_http_offload_want(ngx_http_request_t *r)
+ngx_http_offload_want(ngx_http_request_t *r, ngx_str_t *node)
 {
     ngx_uint_t                i;
     ngx_list_part_t          *part;
     ngx_table_elt_t          *h;
-    ngx_http_offload_want_e   want;
+    ngx_http_offload_want_e   want, fetch;
+
+    ngx_str_null(node);
 
     want = NGX_HTTP_OFFLOAD_WANT_FILE;
+    fetch = NGX_HTTP_OFFLOAD_WANT_FILE;
 
     part = &r->headers_in.headers.part;
     h = part->elts;
@@ -46,7 +50,16 @@ ngx_http_offload_want(ngx_http_request_t *r)
             && ngx_strncmp(h[i].lowcase_key, "offload-fetch", h[i].key.len)
                == 0)
         {
-            return ngx_http_offload_fetch(&h[i].value);
+            fetch = ngx_http_offload_fetch(&h[i].value);
+            continue;
+        }
+
+        if (h[i].key.len == sizeof("Offload-Node") - 1
+            && ngx_strncmp(h[i].lowcase_key, "offload-node", h[i].key.len)
+               == 0)
+        {
+            *node = h[i].value;
+            continue;
         }
 
         if (want == NGX_HTTP_OFFLOAD_WANT_FILE
@@ -58,7 +71,7 @@ ngx_http_offload_want(ngx_http_request_t *r)
         }
     }
 
-    return want;
+    return fetch ? fetch : want;
 }
 
 

@@ -68,7 +68,8 @@ refused($zone, $ok, 'offload_peers 33;', 8, 'value must');
 refused($zone, $ok, 'offload_ttl 1s;', 8, 'between 2 seconds and 10 minutes');
 refused($zone, $ok, 'offload_ttl 11m;', 8, 'between 2 seconds and 10 minutes');
 refused($zone, $ok, 'offload_types;', 8, 'invalid number of arguments');
-refused($zone, $ok, 'offload_endpoint x;', 8, 'invalid number of arguments');
+refused($zone, $ok, 'offload_endpoint x;', 8,
+    'invalid value "x" in "offload_endpoint": it is "open" or nothing');
 
 # Keys: missing, unreadable, of another type, readable by all, no key at all.
 my $rsa = $t->path('rsa.pem');

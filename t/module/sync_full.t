@@ -40,7 +40,7 @@ my @held = map { [ 1, $_ ] } 0 .. 9;
 sub peers {
     my ($i) = @_;
     my $r = $c->get("/$i.bin", 'Offload-Fetch' => 'manifest');
-    return join ' ', map { $_->{url} =~ /2(\d+)$/ && $1 + 0 }
+    return join ' ', sort { $a <=> $b } map { $_->{url} =~ /2(\d+)$/ && $1 + 0 }
         @{ $t->claims($r->{content})->{peers} };
 }
 

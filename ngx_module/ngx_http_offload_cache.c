@@ -1,0 +1,203 @@
+
+/*
+ * What has been made for a file and may be given again: manifests, one for
+ * each audience, and other texts that rest on the same peers.  Found by a hash,
+ * dropped by its file, by age, or when the zone is full.  Knows nothing of
+ * requests.  The caller holds the lock of the zone.
+ */
+
+
+#include "ngx_http_offload_zone.h"
+
+
+#define NGX_HTTP_OFFLOAD_FILE_CACHE  64      /* texts of one file */
+
+
+static ngx_http_offload_manifest_t **ngx_http_offload_cache_bucket(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file,
+    ngx_http_offload_audience_t *audience);
+static ngx_uint_t ngx_http_offload_cache_same(ngx_http_offload_audience_t *a,
+    ngx_http_offload_audience_t *b);
+
+
+ngx_http_offload_manifest_t *
+ngx_http_offload_cache_find(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, ngx_http_offload_audience_t *audience)
+{
+    ngx_http_offload_manifest_t  *m;
+
+    for (m = *ngx_http_offload_cache_bucket(sh, file, audience);
+         m;
+         m = m->next)
+    {
+        if (m->file == file
+            && ngx_http_offload_cache_same(&m->audience, audience))
+        {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_offload_manifest_t **
+ngx_http_offload_cache_bucket(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, ngx_http_offload_audience_t *audience)
+{
+    uint64_t  hash;
+
+    /* file->hash is seeded; the rest only has to spread */
+
+    hash = file->hash
+           + ((uint64_t) audience->near << 32 | audience->locality)
+             * 0x9e3779b97f4a7c15
+           + (audience->variant << 1 | audience->https) * 0x517cc1b7;
+
+    return &sh->manifest_buckets[(hash ^ hash >> 32) & sh->mask];
+}
+
+
+static ngx_uint_t
+ngx_http_offload_cache_same(ngx_http_offload_audience_t *a,
+    ngx_http_offload_audience_t *b)
+{
+    return a->near == b->near
+           && a->locality == b->locality
+           && a->variant == b->variant
+           && a->https == b->https;
+}
+
+
+/* still good to give?  The signer: the beginning of the signing key's id */
+
+ngx_uint_t
+ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_manifest_t *m, u_char *signer)
+{
+    uint64_t    mask;
+    ngx_uint_t  i;
+
+    if (m->refresh <= ngx_time()
+        || m->version != m->file->content->version
+        || ngx_memcmp(m->signer, signer, sizeof(m->signer)) != 0)
+    {
+        return 0;
+    }
+
+    for (mask = m->coordinators, i = 0; mask; mask >>= 1, i++) {
+        if ((mask & 1)
+            && sh->coordinators[i].synced + NGX_HTTP_OFFLOAD_FRESH
+               < ngx_time())
+        {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < m->npeers; i++) {
+        if (sh->slots[m->peers[i].slot] != m->peers[i].generation) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/*
+ * Room for a text of so many bytes, in the place of the one before; the caller
+ * fills it in under the same lock.  NULL: no memory
+ */
+
+ngx_http_offload_manifest_t *
+ngx_http_offload_cache_add(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file, ngx_http_offload_audience_t *audience,
+    ngx_uint_t npeers, size_t len)
+{
+    ngx_queue_t                   *q;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_manifest_t   *m, **bucket;
+
+    sh = ngx_http_offload_peek(zone);
+
+    m = ngx_http_offload_cache_find(sh, file, audience);
+
+    if (m == NULL && file->nmanifests == NGX_HTTP_OFFLOAD_FILE_CACHE) {
+        q = ngx_queue_last(&file->manifests);
+        m = ngx_queue_data(q, ngx_http_offload_manifest_t, sibling);
+    }
+
+    if (m) {
+        ngx_http_offload_cache_drop(zone, m);
+    }
+
+    file->pinned = 1;
+    m = ngx_http_offload_alloc(zone,
+                               offsetof(ngx_http_offload_manifest_t, peers)
+                               + npeers * sizeof(m->peers[0]) + len);
+    file->pinned = 0;
+
+    if (m == NULL) {
+        return NULL;
+    }
+
+    m->file = file;
+    m->audience = *audience;
+    m->npeers = npeers;
+    m->len = len;
+
+    bucket = ngx_http_offload_cache_bucket(sh, file, audience);
+    m->next = *bucket;
+    *bucket = m;
+
+    ngx_queue_insert_head(&file->manifests, &m->sibling);
+    ngx_queue_insert_head(&sh->manifests, &m->queue);
+    file->nmanifests++;
+
+    return m;
+}
+
+
+void
+ngx_http_offload_cache_drop(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_manifest_t *manifest)
+{
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_manifest_t  **p;
+
+    sh = ngx_http_offload_peek(zone);
+
+    for (p = ngx_http_offload_cache_bucket(sh, manifest->file,
+                                           &manifest->audience);
+         *p;
+         p = &(*p)->next)
+    {
+        if (*p == manifest) {
+            *p = manifest->next;
+            break;
+        }
+    }
+
+    manifest->file->nmanifests--;
+
+    ngx_queue_remove(&manifest->sibling);
+    ngx_queue_remove(&manifest->queue);
+    ngx_http_offload_free(zone, manifest);
+}
+
+
+void
+ngx_http_offload_cache_clear(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_file_t *file)
+{
+    ngx_queue_t  *q;
+
+    while (!ngx_queue_empty(&file->manifests)) {
+        q = ngx_queue_head(&file->manifests);
+
+        ngx_http_offload_cache_drop(zone,
+                                    ngx_queue_data(q,
+                                                 ngx_http_offload_manifest_t,
+                                                 sibling));
+    }
+}
