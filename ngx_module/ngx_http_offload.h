@@ -208,6 +208,15 @@ ngx_int_t ngx_http_offload_report(ngx_http_request_t *r);
 ngx_int_t ngx_http_offload_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
 
+/* ngx_http_offload_report.c: has receipts spent */
+
+ngx_int_t ngx_http_offload_report(ngx_http_request_t *r);
+
+/* ngx_http_offload_body.c: a request's body in one piece */
+
+ngx_int_t ngx_http_offload_body(ngx_http_request_t *r, size_t max,
+    ngx_str_t *body);
+
 /* ngx_http_offload_index.c: has files hashed in the thread pool */
 
 ngx_int_t ngx_http_offload_index_init(ngx_cycle_t *cycle);

@@ -47,6 +47,9 @@ static ngx_http_offload_resource_t  ngx_http_offload_resources[] = {
     { ngx_string("sync"), NGX_HTTP_POST, "POST",
       ngx_http_offload_sync },
 
+    { ngx_string("report"), NGX_HTTP_POST, "POST",
+      ngx_http_offload_report },
+
     { ngx_string("status"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
       ngx_http_offload_status },
 

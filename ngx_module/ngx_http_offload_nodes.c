@@ -293,6 +293,32 @@ ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
 }
 
 
+/* by some coordinator of the site */
+
+ngx_uint_t
+ngx_http_offload_node_named(ngx_http_offload_sh_t *sh, u_char *site,
+    u_char *id)
+{
+    u_char                   *of;
+    ngx_http_offload_node_t  *node;
+
+    for (node = *ngx_http_offload_node_bucket(sh, id);
+         node;
+         node = node->next)
+    {
+        of = sh->coordinators[node->coordinator].site;
+
+        if (ngx_memcmp(node->id, id, OL_KEY_CHARS) == 0
+            && ngx_memcmp(of, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
     u_char *id)

@@ -26,8 +26,6 @@ typedef struct {
 
 
 static void ngx_http_offload_sync_read(ngx_http_request_t *r);
-static ngx_int_t ngx_http_offload_sync_body(ngx_http_request_t *r,
-    ngx_str_t *body);
 static ngx_int_t ngx_http_offload_sync_handle(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_sync_too_large(ngx_http_request_t *r);
 static void ngx_http_offload_sync_addr(ngx_http_request_t *r, u_char *addr);
@@ -104,7 +102,7 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
-    if (ngx_http_offload_sync_body(r, &body) != NGX_OK) {
+    if (ngx_http_offload_body(r, NGX_HTTP_OFFLOAD_BODY, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -146,66 +144,6 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
     ol_jws_clear(&jws);
 
     return rc;
-}
-
-
-/* in memory, or what nginx has just written to a file */
-
-static ngx_int_t
-ngx_http_offload_sync_body(ngx_http_request_t *r, ngx_str_t *body)
-{
-    size_t        size;
-    u_char       *p;
-    ssize_t       n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    ngx_str_null(body);
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        body->len += ngx_buf_size(cl->buf);
-    }
-
-    if (body->len > NGX_HTTP_OFFLOAD_BODY) {
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, body->len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->data = p;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-        size = ngx_buf_size(b);
-
-        if (ngx_buf_in_memory(b)) {
-            p = ngx_cpymem(p, b->pos, size);
-            continue;
-        }
-
-        /* the last buffer of a body may be there just to be the last */
-
-        if (!b->in_file) {
-            continue;
-        }
-
-        n = ngx_read_file(b->file, p, size, b->file_pos);
-
-        if (n < 0 || (size_t) n != size) {
-            return NGX_ERROR;
-        }
-
-        p += n;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -478,7 +416,8 @@ ngx_http_offload_sync_due(ngx_http_offload_sync_ctx_t *ctx)
 
     ctx->ack = ctx->answer.clock;
 
-    return ctx->answer.nitems || ctx->answer.more || ctx->answer.need_full
+    return ctx->answer.nitems || ctx->answer.ntallies || ctx->answer.more
+           || ctx->answer.need_full
            || ngx_exiting || ngx_quit || ngx_terminate
            || (ngx_msec_int_t) (ctx->deadline - ngx_current_msec) <= 0;
 }

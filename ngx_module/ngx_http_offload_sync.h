@@ -16,6 +16,7 @@
 #define NGX_HTTP_OFFLOAD_SYNC_WAIT    10000  /* ms */
 #define NGX_HTTP_OFFLOAD_SYNC_ITEMS   256    /* contents in an answer */
 #define NGX_HTTP_OFFLOAD_SYNC_BYTES   40960  /* of JSON for them */
+#define NGX_HTTP_OFFLOAD_SYNC_TALLIES 64     /* nodes in an answer */
 #define NGX_HTTP_OFFLOAD_SYNC_BATCH   64     /* contents or nodes per lock */
 
 
@@ -65,12 +66,14 @@ typedef struct {
     unsigned                       more:1;
     ngx_uint_t                     nitems;
     ngx_http_offload_sync_item_t   items[NGX_HTTP_OFFLOAD_SYNC_ITEMS];
+    ngx_uint_t                     ntallies;
+    ngx_http_offload_tally_item_t  tallies[NGX_HTTP_OFFLOAD_SYNC_TALLIES];
     size_t                         used;     /* bytes of text */
     u_char                         text[NGX_HTTP_OFFLOAD_SYNC_BYTES];
 } ngx_http_offload_sync_answer_t;
 
 
-/* ngx_http_offload_sync_body.c */
+/* ngx_http_offload_sync_body.c, ngx_http_offload_sync_answer.c */
 
 ngx_int_t ngx_http_offload_sync_decode(const json_t *json, ngx_pool_t *pool,
     ngx_http_offload_sync_t *sync, struct ol_error *err);

@@ -1,7 +1,7 @@
 
 /*
- * The members of a sync and of its answer, read and written.  Everything a
- * coordinator says is checked here, before any of it is looked at.
+ * The members of a sync, read.  Everything a coordinator says is checked here,
+ * before any of it is looked at.
  */
 
 
@@ -40,8 +40,6 @@ static ngx_int_t ngx_http_offload_read_content(const char *root,
     struct ol_error *err);
 static ngx_int_t ngx_http_offload_read_uint(const json_t *json, char *name,
     uint64_t max, uint64_t *ret, struct ol_error *err);
-static json_t *ngx_http_offload_write_item(
-    ngx_http_offload_sync_item_t *item);
 
 
 ngx_int_t
@@ -488,70 +486,4 @@ ngx_http_offload_read_uint(const json_t *json, char *name, uint64_t max,
     rc = ol_json_uint(json, name, max, ret, err);
 
     return (rc == 0 || rc == -ENOENT) ? NGX_OK : NGX_ERROR;
-}
-
-
-json_t *
-ngx_http_offload_sync_encode(ngx_http_offload_sync_answer_t *answer,
-    char *iss, const char *aud, time_t now)
-{
-    char         epoch[OL_BASE64URL_LEN(NGX_HTTP_OFFLOAD_EPOCH_LEN) + 1];
-    json_t      *json, *contents;
-    ngx_uint_t   i;
-
-    contents = json_array();
-
-    for (i = 0; contents && i < answer->nitems; i++) {
-        if (json_array_append_new(contents,
-                              ngx_http_offload_write_item(&answer->items[i]))
-            != 0)
-        {
-            json_decref(contents);
-            contents = NULL;
-        }
-    }
-
-    ol_base64url_encode(epoch, answer->epoch, NGX_HTTP_OFFLOAD_EPOCH_LEN);
-
-    json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:o}",
-                     "iss", iss,
-                     "aud", aud,
-                     "iat", (json_int_t) now,
-                     "exp", (json_int_t) now + OL_LEEWAY_S,
-                     "seq", (json_int_t) answer->seq,
-                     "epoch", epoch,
-                     "clock", (json_int_t) answer->clock,
-                     "contents", contents);
-
-    if (json && answer->need_full) {
-        (void) json_object_set_new(json, "need", json_string("full"));
-    }
-
-    if (json && answer->more) {
-        (void) json_object_set_new(json, "more", json_true());
-    }
-
-    return json;
-}
-
-
-static json_t *
-ngx_http_offload_write_item(ngx_http_offload_sync_item_t *item)
-{
-    char     root[OL_ROOT_HEX + 1];
-    json_t  *json;
-
-    ol_hex_encode(root, item->root, OL_HASH_BYTES);
-
-    json = json_pack("{s:s, s:s%, s:I, s:I}",
-                     "root", root,
-                     "sub", item->sub.data, item->sub.len,
-                     "size", (json_int_t) item->size,
-                     "demand", (json_int_t) item->demand);
-
-    if (json && item->gone) {
-        (void) json_object_set_new(json, "gone", json_true());
-    }
-
-    return json;
 }

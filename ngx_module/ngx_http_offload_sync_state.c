@@ -58,6 +58,12 @@ ngx_http_offload_sync_apply(ngx_http_offload_zone_t *zone,
     c->seq = sync->seq;
     ngx_memcpy(c->addr, addr, sizeof(c->addr));
 
+    if (sync->has_epoch
+        && ngx_memcmp(sync->epoch, sh->epoch, NGX_HTTP_OFFLOAD_EPOCH_LEN) == 0)
+    {
+        c->acked = sync->ack;
+    }
+
     index = c - sh->coordinators;
     rc = ngx_http_offload_sync_begin(sh, c, sync) ? NGX_OK : NGX_DONE;
 
@@ -285,6 +291,7 @@ ngx_http_offload_sync_collect(ngx_http_offload_zone_t *zone,
     ngx_http_offload_srv_conf_t *oscf, uint64_t ack,
     ngx_http_offload_sync_answer_t *answer)
 {
+    uint64_t                  clock;
     ngx_uint_t                n;
     ngx_rbtree_node_t        *node;
     ngx_http_offload_sh_t    *sh;
@@ -301,8 +308,8 @@ ngx_http_offload_sync_collect(ngx_http_offload_zone_t *zone,
     answer->nitems = 0;
     answer->used = 0;
 
-    node = ngx_http_offload_change_after(&sh->changes,
-                                         ack > sh->clock ? 0 : ack);
+    ack = ack > sh->clock ? 0 : ack;
+    node = ngx_http_offload_change_after(&sh->changes, ack);
 
     for (n = 0; node; node = ngx_rbtree_next(&sh->changes, node), n++) {
         file = ngx_rbtree_data(node, ngx_http_offload_file_t, change);
@@ -317,6 +324,17 @@ ngx_http_offload_sync_collect(ngx_http_offload_zone_t *zone,
             answer->more = 1;
             break;
         }
+    }
+
+    /* what is there of both, up to the same time */
+
+    clock = answer->clock;
+    answer->ntallies = ngx_http_offload_tallies_since(sh, oscf->id, ack,
+                                              answer->tallies,
+                                              NGX_HTTP_OFFLOAD_SYNC_TALLIES,
+                                              &answer->clock);
+    if (answer->clock < clock) {
+        answer->more = 1;
     }
 
     if (answer->clock > sh->reported) {

@@ -14,6 +14,7 @@
 
 #define NGX_HTTP_OFFLOAD_TALLY_SCAN   1024   /* changes looked at per lock */
 #define NGX_HTTP_OFFLOAD_TALLY_TRIES  8      /* oldest ones looked at */
+#define NGX_HTTP_OFFLOAD_TALLY_MAX    (((uint64_t) 1 << 53) - 1)
 #define NGX_HTTP_OFFLOAD_TALLY_WAIT   600    /* s, for a silent coordinator */
 
 
@@ -115,7 +116,7 @@ ngx_http_offload_tally_add(ngx_http_offload_zone_t *zone, u_char *site,
         }
     }
 
-    tally->bytes += bytes;
+    tally->bytes = ngx_min(tally->bytes + bytes, NGX_HTTP_OFFLOAD_TALLY_MAX);
     tally->failed += failed ? 1 : 0;
 
     /* what nobody was told of yet keeps its place, as files do */
