@@ -73,12 +73,17 @@ typedef struct {
     ngx_http_complex_value_t   *locality;
     ngx_flag_t                  links;
 
+    void                      **all;         /* modules' configurations, */
+    void                      **outer;       /* and those around them */
+
     ngx_str_t                   file;        /* where "offload" is written, */
     ngx_uint_t                  line;        /* or "offload_endpoint" */
     unsigned                    endpoint:1;
     unsigned                    open:1;      /* "status" and the like, too */
 
     /* of this worker */
+    unsigned                    judged:1;    /* "guarded" is known: */
+    unsigned                    guarded:1;   /* not everyone gets past it */
     ngx_msec_t                  measured;    /* when "above" was last judged */
     unsigned                    busy:1;      /* egress was above */
 } ngx_http_offload_loc_conf_t;
@@ -170,6 +175,13 @@ void ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
 void ngx_http_offload_replaced(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, uint64_t serial);
 
+/* ngx_http_offload_guard.c: what stands before a file */
+
+void ngx_http_offload_guard_merge(ngx_conf_t *cf,
+    ngx_http_offload_loc_conf_t *prev, ngx_http_offload_loc_conf_t *conf);
+ngx_uint_t ngx_http_offload_guarded(ngx_http_request_t *r);
+ngx_uint_t ngx_http_offload_credentials(ngx_http_request_t *r);
+
 /* ngx_http_offload_negotiate.c: what a request asks for */
 
 ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r,
@@ -208,15 +220,6 @@ ngx_int_t ngx_http_offload_report(ngx_http_request_t *r);
 ngx_int_t ngx_http_offload_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
 
-/* ngx_http_offload_report.c: has receipts spent */
-
-ngx_int_t ngx_http_offload_report(ngx_http_request_t *r);
-
-/* ngx_http_offload_body.c: a request's body in one piece */
-
-ngx_int_t ngx_http_offload_body(ngx_http_request_t *r, size_t max,
-    ngx_str_t *body);
-
 /* ngx_http_offload_index.c: has files hashed in the thread pool */
 
 ngx_int_t ngx_http_offload_index_init(ngx_cycle_t *cycle);
@@ -242,7 +245,8 @@ ngx_int_t ngx_http_offload_redirect(ngx_http_request_t *r,
 
 /* ngx_http_offload_format.c: a content as a .meta4 and the like */
 
-ngx_http_offload_format_e ngx_http_offload_format_of(ngx_str_t *name);
+ngx_http_offload_format_e ngx_http_offload_format_of(ngx_str_t *name,
+    size_t *len);
 ngx_int_t ngx_http_offload_format(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 ngx_int_t ngx_http_offload_format_place(ngx_http_request_t *r);
@@ -269,6 +273,11 @@ ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,
 /* ngx_http_offload_status.c: the numbers, for the machine's own users */
 
 ngx_int_t ngx_http_offload_status(ngx_http_request_t *r);
+ngx_uint_t ngx_http_offload_loopback(struct sockaddr *sa);
+
+/* ngx_http_offload_peers.c: whom a client would be sent to, and why */
+
+ngx_int_t ngx_http_offload_peers_explain(ngx_http_request_t *r);
 
 /* ngx_http_offload_traffic.c: what goes out, and what may */
 

@@ -408,6 +408,12 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         file = NULL;
     }
 
+    if (plain
+        && (file == NULL || !ngx_http_offload_file_public(omcf->zone, file)))
+    {
+        plain = !ngx_http_offload_credentials(r);
+    }
+
     if (file == NULL && plain) {
         file = ngx_http_offload_file_create(omcf->zone, &ctx->name, &version);
     }

@@ -33,7 +33,8 @@ ngx_http_offload_public(ngx_http_request_t *r)
     return !r->internal
            && r->uri.data[r->uri.len - 1] != '/'
            && r->headers_in.authorization == NULL
-           && r->headers_in.user.len == 0;
+           && r->headers_in.user.len == 0
+           && !ngx_http_offload_guarded(r);
 }
 
 

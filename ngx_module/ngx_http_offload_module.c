@@ -376,6 +376,8 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->line = prev->line;
     }
 
+    ngx_http_offload_guard_merge(cf, prev, conf);
+
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
     ngx_conf_merge_off_value(conf->min_length, prev->min_length, 256 * 1024);
     ngx_conf_merge_value(conf->peers, prev->peers, 8);
