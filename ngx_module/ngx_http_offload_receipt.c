@@ -76,8 +76,8 @@ ngx_http_offload_receipts_init(ngx_http_offload_zone_t *zone)
 
 
 /*
- * root: OL_HASH_BYTES; exp: the manifest's; peers: the beginnings of its
- * peers' ids, joined.  Takes no lock
+ * root: OL_ROOT_HEX characters; exp: the manifest's; peers: the beginnings of
+ * its peers' ids, joined.  Takes no lock
  */
 
 ngx_int_t
@@ -128,14 +128,15 @@ ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root, time_t exp,
 
 
 /*
- * NGX_OK: made here, for that root of this site, and not expired;
- * NGX_DECLINED: else.  Takes no lock
+ * NGX_OK: made here, for that root (OL_HASH_BYTES) of this site, and not
+ * expired; NGX_DECLINED: else.  Takes no lock
  */
 
 ngx_int_t
 ngx_http_offload_receipt_check(ngx_http_request_t *r,
     struct ol_receipt *receipt, u_char *root)
 {
+    char                           hex[OL_ROOT_HEX + 1];
     u_char                         seal[OL_RECEIPT_MAC_BYTES];
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
@@ -150,8 +151,10 @@ ngx_http_offload_receipt_check(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    ol_hex_encode(hex, root, OL_HASH_BYTES);
+
     if (ngx_http_offload_sealer_key(sh) != NGX_OK
-        || ngx_http_offload_seal(r, root, (u_char *) receipt->text,
+        || ngx_http_offload_seal(r, (u_char *) hex, (u_char *) receipt->text,
                                  receipt->sealed_len, seal)
            != NGX_OK)
     {
@@ -232,7 +235,7 @@ ngx_http_offload_seal(ngx_http_request_t *r, u_char *root, u_char *text,
 
     if (EVP_MAC_init(ctx, NULL, 0, NULL) != 1
         || EVP_MAC_update(ctx, oscf->id, NGX_HTTP_OFFLOAD_SITE_LEN) != 1
-        || EVP_MAC_update(ctx, root, OL_HASH_BYTES) != 1
+        || EVP_MAC_update(ctx, root, OL_ROOT_HEX) != 1
         || EVP_MAC_update(ctx, text, len) != 1
         || EVP_MAC_final(ctx, mac, &n, sizeof(mac)) != 1
         || n < OL_RECEIPT_MAC_BYTES)
