@@ -109,7 +109,7 @@ help: ## list the targets
 	    | sort -u | awk -F'|' '{ printf "%-13s %s\n", $$1, $$2 }'
 
 deps: ## install the Debian packages that are missing
-	mk/deps.sh build run test source check
+	mk/deps.sh build run test bench source check
 
 loc: ## count the lines of each part
 	@mk/loc.sh

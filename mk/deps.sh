@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: mk/deps.sh SET...
 #
-# Sets: build, run, test, source, check.  Says what it does; says nothing and takes no
+# Sets: build, run, test, bench, source, check.  Says what it does; says nothing and takes no
 # time when all is there.  Packages that bring a service (nginx, redis-server)
 # leave none running and none enabled that was not so before.
 
@@ -21,6 +21,9 @@ packages() {
         echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
             man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
             libnginx-mod-http-js libnginx-mod-http-lua
+        ;;
+    bench)
+        echo wrk valgrind util-linux
         ;;
     source)
         echo dpkg-dev

@@ -83,4 +83,16 @@ bench: ## offload get against curl, on the files of the demo
 	+@$(make_module)
 	@$(BUILT) bench/get
 
-.PHONY: asan asan-nginx bench check headers test tsan ubsan
+bench-module: ## what the module costs an nginx, by wrk and by callgrind
+	@mk/deps.sh build run bench
+	+@$(make_module)
+	@$(BUILT) bench/module $(BENCH)
+ifndef BENCH
+	@$(BUILT) bench/module --nodes 10000
+	@$(BUILT) bench/module --contents 100000
+	@$(BUILT) bench/module --callgrind
+	@$(BUILT) bench/module --callgrind --nodes 10000
+	@$(BUILT) bench/module --callgrind --contents 100000
+endif
+
+.PHONY: asan asan-nginx bench bench-module check headers test tsan ubsan

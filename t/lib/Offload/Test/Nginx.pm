@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 use parent 'Offload::Test::Process';
 
 # To nginx itself the variable means sockets that it inherits.
-my $BINARY = delete $ENV{NGINX} // '/usr/sbin/nginx';
+our $BINARY = delete $ENV{NGINX} // '/usr/sbin/nginx';
 sub binary { $BINARY }
 
 # test, conf, vars => {NAME => value for %%NAME%%}
