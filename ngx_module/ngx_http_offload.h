@@ -272,7 +272,45 @@ ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
 /* ngx_http_offload_status.c: the numbers, for the machine's own users */
 
+typedef struct {                             /* of the configuration */
+    ngx_str_t                   site;
+    ngx_str_t                   url;
+    char                       *id;
+    ngx_http_offload_coordinator_t
+                                record;      /* not used: never heard from */
+} ngx_http_offload_known_t;
+
+typedef struct {
+    uint64_t                    outcomes[NGX_HTTP_OFFLOAD_OUTCOMES];
+    uint64_t                    states[NGX_HTTP_OFFLOAD_STATES];
+    uint64_t                    files;
+    uint64_t                    contents;
+    uint64_t                    nodes;
+    uint64_t                    direct;      /* bytes */
+    uint64_t                    pulled;
+    uint64_t                    offloaded;
+    uint64_t                    confirmed;
+    uint64_t                    accepted;    /* reports */
+    uint64_t                    refused;
+    uint64_t                    deferred;
+    uint64_t                    signatures;
+    uint64_t                    hashed;
+    uint64_t                    zone_size;
+    uint64_t                    zone_free;
+    uint64_t                    evictions;
+    uint64_t                    egress;      /* bytes a second */
+    unsigned                    measured:1;  /* it is */
+    ngx_array_t                 coordinators;  /* of ..._known_t */
+} ngx_http_offload_numbers_t;
+
 ngx_int_t ngx_http_offload_status(ngx_http_request_t *r);
+ngx_uint_t ngx_http_offload_local(ngx_http_request_t *r);
+ngx_int_t ngx_http_offload_numbers(ngx_http_request_t *r,
+    ngx_http_offload_numbers_t *n);
+
+/* ngx_http_offload_metrics.c: the same, as Prometheus wants them */
+
+ngx_int_t ngx_http_offload_metrics(ngx_http_request_t *r);
 ngx_uint_t ngx_http_offload_loopback(struct sockaddr *sa);
 
 /* ngx_http_offload_peers.c: whom a client would be sent to, and why */
@@ -299,6 +337,8 @@ ngx_int_t ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id);
 ngx_int_t ngx_http_offload_sync(ngx_http_request_t *r);
 
 /* ngx_http_offload_vars.c: $offload_status, $offload_root */
+
+extern ngx_str_t  ngx_http_offload_outcomes[];
 
 ngx_int_t ngx_http_offload_add_variables(ngx_conf_t *cf);
 

@@ -175,6 +175,7 @@ ngx_http_offload_file_create(ngx_http_offload_zone_t *zone,
 
     sh->njobs++;
     sh->nfiles++;
+    sh->states[file->state]++;
 
     return file;
 }
@@ -383,6 +384,7 @@ ngx_http_offload_file_unlink(ngx_http_offload_zone_t *zone,
     }
 
     sh->nfiles--;
+    sh->states[file->state]--;
 }
 
 
@@ -438,6 +440,19 @@ ngx_http_offload_file_free(ngx_http_offload_zone_t *zone,
 }
 
 
+/* of a file that has not gone */
+
+void
+ngx_http_offload_file_state(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, ngx_http_offload_state_e state)
+{
+    sh->states[file->state]--;
+    sh->states[state]++;
+
+    file->state = state;
+}
+
+
 /* to be indexed (again), from whatever state */
 
 void
@@ -457,12 +472,12 @@ ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
     /* the content stays: coordinators have been told of it */
 
     if (sh->njobs >= NGX_HTTP_OFFLOAD_JOBS) {
-        file->state = NGX_HTTP_OFFLOAD_FAILED;
+        ngx_http_offload_file_state(sh, file, NGX_HTTP_OFFLOAD_FAILED);
         file->retry = ngx_time() + NGX_HTTP_OFFLOAD_LATER;
         return;
     }
 
-    file->state = NGX_HTTP_OFFLOAD_QUEUED;
+    ngx_http_offload_file_state(sh, file, NGX_HTTP_OFFLOAD_QUEUED);
 
     ngx_queue_insert_tail(&sh->jobs, &file->job);
     sh->njobs++;
@@ -531,7 +546,7 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
         ngx_memcpy(file->infohash, infohash, OL_SHA1_BYTES);
     }
 
-    file->state = NGX_HTTP_OFFLOAD_READY;
+    ngx_http_offload_file_state(sh, file, NGX_HTTP_OFFLOAD_READY);
     file->retry = 0;
     file->checked = 0;
     file->pinned = 0;

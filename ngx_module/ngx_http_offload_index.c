@@ -248,7 +248,7 @@ ngx_http_offload_job_claim(ngx_http_offload_job_t *job)
     ngx_queue_remove(&file->job);
     sh->njobs--;
 
-    file->state = NGX_HTTP_OFFLOAD_HASHING;
+    ngx_http_offload_file_state(sh, file, NGX_HTTP_OFFLOAD_HASHING);
     file->lease = ngx_time() + NGX_HTTP_OFFLOAD_LEASE;
 
     ngx_memcpy(job->site, file->site, NGX_HTTP_OFFLOAD_SITE_LEN);
@@ -449,7 +449,7 @@ ngx_http_offload_settle(ngx_http_offload_job_t *job)
         goto done;
 
     case NGX_ERROR:
-        file->state = NGX_HTTP_OFFLOAD_FAILED;
+        ngx_http_offload_file_state(sh, file, NGX_HTTP_OFFLOAD_FAILED);
         file->retry = ngx_time() + NGX_HTTP_OFFLOAD_RETRY;
         goto done;
 

@@ -26,7 +26,7 @@ static ngx_http_variable_t  ngx_http_offload_vars[] = {
 };
 
 
-static ngx_str_t  ngx_http_offload_outcomes[] = {
+ngx_str_t  ngx_http_offload_outcomes[] = {
     ngx_string("direct"),
     ngx_string("manifest"),
     ngx_string("redirect"),

@@ -194,6 +194,8 @@ ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size)
         if (ngx_http_offload_evict(zone) != NGX_OK) {
             break;
         }
+
+        ngx_http_offload_peek(zone)->evictions++;
     }
 
     ngx_http_offload_full(ngx_http_offload_peek(zone));

@@ -58,7 +58,8 @@ typedef enum {
     NGX_HTTP_OFFLOAD_QUEUED = 0,             /* waits for a worker */
     NGX_HTTP_OFFLOAD_HASHING,                /* leased to one */
     NGX_HTTP_OFFLOAD_FAILED,                 /* until "retry" */
-    NGX_HTTP_OFFLOAD_READY
+    NGX_HTTP_OFFLOAD_READY,
+    NGX_HTTP_OFFLOAD_STATES
 } ngx_http_offload_state_e;
 
 
@@ -341,10 +342,12 @@ typedef struct {
     time_t                      collect;     /* the state folder, when next */
 
     ngx_uint_t                  nfiles;
+    ngx_uint_t                  states[NGX_HTTP_OFFLOAD_STATES];  /* of them */
     ngx_uint_t                  ncontents;
     ngx_uint_t                  nnodes;
     ngx_uint_t                  njobs;
     time_t                      nomem;       /* when that was logged */
+    uint64_t                    evictions;   /* for want of memory */
 
     ngx_atomic_t                outcomes[NGX_HTTP_OFFLOAD_OUTCOMES];
     ngx_atomic_t                signatures;
@@ -416,6 +419,8 @@ ngx_uint_t ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 ngx_uint_t ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
+void ngx_http_offload_file_state(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_file_t *file, ngx_http_offload_state_e state);
 void ngx_http_offload_file_gone(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
