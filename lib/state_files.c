@@ -278,8 +278,7 @@ ol_state_save(const char *dir, const char *path,
     if (rc == 0 && fsync(fd) < 0)
         rc = -errno;
     if (rc < 0)
-        ol_error_set(err, -rc, "%s: writing a file there: %s", dir,
-                     strerror(-rc));
+        ol_error_set(err, -rc, "writing a file: %s", strerror(-rc));
     close(fd);
     return rc;
 }

@@ -24,7 +24,8 @@ static ngx_int_t ngx_http_offload_hash(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_finish(ngx_http_offload_job_t *job);
 static void ngx_http_offload_torrent(ngx_http_offload_job_t *job);
 static ngx_uint_t ngx_http_offload_short(ngx_http_offload_ident_t *ident);
-static ngx_int_t ngx_http_offload_open_error(ngx_http_offload_job_t *job);
+static ngx_int_t ngx_http_offload_open_error(ngx_http_offload_job_t *job,
+    char *failed);
 static ngx_int_t ngx_http_offload_error(ngx_http_offload_job_t *job,
     char *failed, ngx_err_t err);
 
@@ -67,7 +68,7 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
                             NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                             NGX_FILE_OPEN, 0);
     if (job->fd == NGX_INVALID_FILE) {
-        return ngx_http_offload_open_error(job);
+        return ngx_http_offload_open_error(job, ngx_open_file_n);
     }
 
     if (ngx_fd_info(job->fd, &fi) == NGX_FILE_ERROR) {
@@ -160,7 +161,7 @@ ngx_http_offload_finish(ngx_http_offload_job_t *job)
     ngx_http_offload_ident_t  now;
 
     if (ngx_file_info(job->name.path.data, &fi) == NGX_FILE_ERROR) {
-        return ngx_http_offload_open_error(job);
+        return ngx_http_offload_open_error(job, ngx_file_info_n);
     }
 
     ngx_http_offload_ident(&fi, &now);
@@ -215,7 +216,7 @@ ngx_http_offload_short(ngx_http_offload_ident_t *ident)
 /* NGX_DECLINED: it went */
 
 static ngx_int_t
-ngx_http_offload_open_error(ngx_http_offload_job_t *job)
+ngx_http_offload_open_error(ngx_http_offload_job_t *job, char *failed)
 {
     ngx_err_t  err;
 
@@ -225,7 +226,7 @@ ngx_http_offload_open_error(ngx_http_offload_job_t *job)
         return NGX_DECLINED;
     }
 
-    return ngx_http_offload_error(job, (char *) job->name.path.data, err);
+    return ngx_http_offload_error(job, failed, err);
 }
 
 
@@ -235,7 +236,8 @@ ngx_http_offload_error(ngx_http_offload_job_t *job, char *failed,
 {
     job->failed = 1;
 
-    (void) ol_error_set(&job->error, err, "%s: %s", failed, strerror(err));
+    (void) ol_error_set(&job->error, err, "%s failed (%d: %s)", failed, err,
+                        strerror(err));
 
     return NGX_ERROR;
 }

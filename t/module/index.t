@@ -99,7 +99,7 @@ $nginx->start;
 chmod 0500, $t->path('kept');
 $c->get('/big.bin');
 $t->wait_for(sub {
-    $nginx->log =~ /access\(\) failed in "[^"]*kept".*while .*big\.bin/;
+    $nginx->log =~ /access\(\) failed \([^)]*\), in "[^"]*kept".*while .*big\.bin/;
 }, 'a line in the log names the folder');
 is $c->get('/big.bin', Accept => 'application/offload+jwt')->{headers}
     {'offload-status'}, undef, 'nothing to wait for';
