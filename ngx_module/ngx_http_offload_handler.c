@@ -63,6 +63,14 @@ ngx_http_offload_handler(ngx_http_request_t *r)
     ngx_http_offload_want_e       want;
     ngx_http_offload_loc_conf_t  *olcf;
 
+    if (r->internal) {
+        rc = ngx_http_offload_suffixed(r);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     if (!olcf->enable || r != r->main

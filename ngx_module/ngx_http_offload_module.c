@@ -586,5 +586,12 @@ ngx_http_offload_init(ngx_conf_t *cf)
 
     *h = ngx_http_offload_handler;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_offload_suffix;
+
     return ngx_http_offload_traffic_init(cf);
 }
