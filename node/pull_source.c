@@ -296,9 +296,9 @@ fetch_from(struct pull *p, uint8_t source)
     const struct opened *open = p->content->open;
     bool origin = source == PULL_ORIGIN;
     uint64_t first = (uint64_t)p->index * ol_piece_size(p->content->size);
-    char url[LATEST_URL_MAX], range[64], match[300];
-    const char *headers[] = {range, "Accept-Encoding: identity",
-                             "Offload-Hop: 1", NULL, NULL};
+    char url[LATEST_URL_MAX], range[64], match[300], name[80];
+    const char *headers[] = {
+        range, "Accept-Encoding: identity", "Offload-Hop: 1", NULL, NULL, NULL};
     struct fetch_request request = {.url = url,
                                     .headers = headers,
                                     .max_body = p->len,
@@ -319,8 +319,11 @@ fetch_from(struct pull *p, uint8_t source)
                        sizeof(url)) < 0)
             return -ENAMETOOLONG;
         snprintf(match, sizeof(match), "If-Match: %s", open->manifest.etag);
+        snprintf(name, sizeof(name), "Offload-Node: %s",
+                 ol_key_id(p->puller->node->key));
         headers[2] = "Offload-Fetch: direct";
         headers[3] = match;
+        headers[4] = name;
     } else {
         snprintf(url, sizeof(url), "%s%s", p->assignment->urls[source],
                  open->manifest.path);

@@ -66,7 +66,6 @@ is $c->root('/2.bin'), $root2, 'known again';
 ok Offload::Test::Sync::is_manifest($c->get('/2.bin', %want)), 'with its node';
 
 # More names than there is room for: the oldest go, nothing fails.
-my $free = status()->{free_pages};
 for my $n (1 .. 1500) {
     my $r = $t->raw('127.0.0.1', $nginx->port, "HEAD /any/" . 'x' x 200
         . "$n HTTP/1.0\r\nHost: 127.0.0.1:" . $nginx->port . "\r\n\r\n");

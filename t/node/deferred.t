@@ -1,0 +1,38 @@
+# A site that limits what nodes pull from it ("offload_node_rate"): a node that
+# is told to come later comes later, and in the end it has every piece, each
+# fetched once.
+
+use Offload::Test;
+use Offload::Test::System;
+use Time::HiRes qw(time);
+
+my $t = Offload::Test->new;
+my $size = 8 * 262_144;
+$t->write('html/f.bin', $t->bytes($size, 1));
+
+my $s = Offload::Test::System->new($t, nodes => 0);
+$s->origin->reload(Offload::Test::System::conf()
+    =~ s/(offload +on;)/$1 offload_node_rate 512k; log_format n '\$http_offload_node \$status \$http_range'; access_log %%DIR%%\/nodes.log n;/r);
+my $root = $s->root_of('/f.bin');
+my $began = time;
+my $node = $s->add_node;
+is $s->offloaded('/f.bin', 1), $root, 'the node has it all';
+my $took = time - $began;
+
+# One second's worth is there at once, and the last piece may exceed it.
+cmp_ok $took, '>=', ($size - 262_144) / 524_288 - 1, "in $took s";
+
+my $n = $t->json($t->http(GET => $s->url('/.well-known/offload/status'))
+    ->{content});
+cmp_ok $n->{deferred}, '>', 0, 'it was told to come later';
+is $n->{bytes}{pulled}, $size, 'each byte was pulled once';
+
+my @log = split /\n/, $t->read('nodes.log');
+my $id = $node->id;
+my @pieces = grep { /^\Q$id\E 206 bytes=/ } @log;
+is scalar(@pieces), 8, 'under its own name';
+my $deferred = grep { /^\Q$id\E 503 / } @log;
+is $deferred, $n->{deferred}, 'so often it came too early';
+cmp_ok $deferred, '<', 40, 'it did not insist';
+
+$t->done;
