@@ -20,7 +20,8 @@ packages() {
     test)
         echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
             man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
-            libnginx-mod-http-js libnginx-mod-http-lua
+            libnginx-mod-http-js libnginx-mod-http-lua \
+            libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter
         ;;
     bench)
         echo wrk valgrind util-linux
