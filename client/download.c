@@ -16,6 +16,7 @@
 #include "client/offer.h"
 #include "client/output.h"
 #include "client/progress.h"
+#include "client/receipt.h"
 #include "client/seen.h"
 #include "client/session.h"
 #include "client/site.h"
@@ -39,8 +40,9 @@ struct download {
     struct progress progress;
     struct offer_stream stream;
     struct site site;
-    char *url;                  /* after redirects */
-    struct swarm *swarm;        /* NULL: none */
+    char *url;           /* after redirects */
+    struct swarm *swarm; /* NULL: none */
+    struct receipts receipts;
     char gone[OL_ROOT_HEX + 1]; /* root that the origin has no more */
 };
 
@@ -187,6 +189,14 @@ finish_stream(struct download *d)
 /* A content with a manifest */
 
 static void
+use_renewed(struct download *d, const struct ol_manifest *manifest,
+            const struct offer *offer)
+{
+    swarm_merge(d->swarm, manifest, offer->date);
+    receipts_note(&d->receipts, manifest->iss, offer->receipt);
+}
+
+static void
 renew(struct download *d, const uint8_t root[OL_HASH_BYTES])
 {
     struct offer offer;
@@ -198,7 +208,7 @@ renew(struct download *d, const uint8_t root[OL_HASH_BYTES])
                         offer.token_len, offer.date, &verdict);
         if (verdict.outcome == OUTCOME_OK &&
             memcmp(verdict.manifest.root, root, OL_HASH_BYTES) == 0)
-            swarm_merge(d->swarm, &verdict.manifest, offer.date);
+            use_renewed(d, &verdict.manifest, &offer);
         verdict_clear(&verdict);
     }
     offer_clear(&offer);
@@ -318,6 +328,9 @@ take_version(struct download *d, const struct offer *offer, bool *ret_same)
                          why.text);
         }
     }
+    receipts_forget(&d->receipts);
+    if (outcome == OUTCOME_OK)
+        receipts_note(&d->receipts, verdict.manifest.iss, offer->receipt);
     if (outcome == OUTCOME_OK && !*ret_same)
         outcome = fetch_content(d, &verdict.manifest, offer->date);
     verdict_clear(&verdict);
@@ -373,15 +386,20 @@ static enum outcome
 open_and_run(struct download *d)
 {
     enum outcome outcome = set_url(d, d->options->url);
+    uint64_t begin;
 
     if (outcome != OUTCOME_OK)
         return outcome;
     if (output_open(&d->session.loop, d->options->output, on_output, d,
                     &d->output, d->err) != 0)
         return OUTCOME_WRITE;
+    begin = uv_hrtime();
     outcome = run(d);
+    d->report->seconds = (double)(uv_hrtime() - begin) / 1e9;
     if (outcome == OUTCOME_OK)
         d->err->text[0] = '\0';
+    if (outcome == OUTCOME_OK && d->report->verified && !d->options->no_report)
+        receipts_spend(&d->receipts, &d->session, d->report);
     return outcome;
 }
 

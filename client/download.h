@@ -12,6 +12,7 @@ struct download_options {
     const char *url;
     const char *output; /* a path, "-" */
     bool direct;        /* from the origin alone, unverified */
+    bool no_report;     /* say nothing of the peers to the origin */
     bool quiet;
 };
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/download.h"
@@ -36,6 +35,7 @@ static const char usage[] =
     "      --json          a report on standard output (standard error, if "
     "the\n"
     "                      file goes there)\n"
+    "      --no-report     don't tell the site which nodes sent how much\n"
     "  -q, --quiet         no progress, no summary\n"
     "  -h, --help\n"
     "\n"
@@ -47,7 +47,7 @@ static const char usage[] =
 
 struct get_options {
     const char *output;
-    bool direct, json, quiet;
+    bool direct, json, no_report, quiet;
 };
 
 static void
@@ -96,15 +96,11 @@ get_run(const struct get_options *options, const char *url)
     struct download_options wanted = {.url = url,
                                       .output = options->output,
                                       .direct = options->direct,
+                                      .no_report = options->no_report,
                                       .quiet = options->quiet};
-    struct timespec begin, end;
 
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     snprintf(report.url, sizeof(report.url), "%s", url);
     report.outcome = download(&wanted, &report);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    report.seconds = (double)(end.tv_sec - begin.tv_sec) +
-                     (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     print_report(options, &report);
     return report.outcome;
 }
@@ -112,11 +108,12 @@ get_run(const struct get_options *options, const char *url)
 static int
 parse(int argc, char **argv, struct get_options *ret)
 {
-    enum { DIRECT = 256, JSON };
+    enum { DIRECT = 256, JSON, NO_REPORT };
     static const struct option options[] = {
         {"output", required_argument, NULL, 'o'},
         {"direct", no_argument, NULL, DIRECT},
         {"json", no_argument, NULL, JSON},
+        {"no-report", no_argument, NULL, NO_REPORT},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
@@ -132,6 +129,9 @@ parse(int argc, char **argv, struct get_options *ret)
             break;
         case JSON:
             ret->json = true;
+            break;
+        case NO_REPORT:
+            ret->no_report = true;
             break;
         case 'q':
             ret->quiet = true;

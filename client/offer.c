@@ -125,6 +125,9 @@ on_head(struct fetch *fetch, int status, void *arg)
     }
     if (status == 200 && is_manifest(fetch_header(fetch, "Content-Type"))) {
         request->offer->kind = OFFER_MANIFEST;
+        note = fetch_header(fetch, "Offload-Receipt");
+        if (note != NULL && strlen(note) <= OL_RECEIPT_MAX)
+            strcpy(request->offer->receipt, note);
         return 0;
     }
     request->offer->kind = OFFER_FILE;

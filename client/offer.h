@@ -16,6 +16,7 @@
 #include "client/progress.h"
 #include "client/report.h"
 #include "client/session.h"
+#include "offload/report.h"
 
 #define OFFER_ETAG_MAX 300
 
@@ -44,8 +45,9 @@ struct offer {
     int64_t date; /* the origin's clock; the own if it has none */
     char *token;  /* of a manifest */
     size_t token_len;
-    char *redirect;  /* an absolute URL */
-    char status[64]; /* Offload-Status, or "" */
+    char *redirect;                   /* an absolute URL */
+    char status[64];                  /* Offload-Status, or "" */
+    char receipt[OL_RECEIPT_MAX + 1]; /* Offload-Receipt, or "" */
 };
 
 /*

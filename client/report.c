@@ -97,6 +97,19 @@ culprit_json(const struct report_source *source)
 }
 
 static json_t *
+told_json(const struct report *report)
+{
+    switch (report->told) {
+    case TOLD:
+        return json_true();
+    case TOLD_FAILED:
+        return json_string(report->told_why.text);
+    default:
+        return json_null();
+    }
+}
+
+static json_t *
 report_json(const struct report *report)
 {
     json_t *sources = json_array(), *culprits = json_array();
@@ -109,13 +122,14 @@ report_json(const struct report *report)
             json_array_append_new(culprits, culprit_json(source));
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:I, s:I, s:f, s:b, s:o, s:o, s:I, s:I, s:o}", "url",
-        url_json(report->url), "root", text_or_null(report->root), "sha256",
-        text_or_null(report->sha256), "size", (json_int_t)report->size,
-        "resumed", (json_int_t)report->resumed, "seconds", report->seconds,
-        "verified", report->verified, "sources", sources, "culprits", culprits,
-        "restarts", (json_int_t)report->restarts, "exit",
-        (json_int_t)report->outcome, "error", text_or_null(report->error.text));
+        "{s:o, s:o, s:o, s:I, s:I, s:f, s:b, s:o, s:o, s:I, s:o, s:I, s:o}",
+        "url", url_json(report->url), "root", text_or_null(report->root),
+        "sha256", text_or_null(report->sha256), "size",
+        (json_int_t)report->size, "resumed", (json_int_t)report->resumed,
+        "seconds", report->seconds, "verified", report->verified, "sources",
+        sources, "culprits", culprits, "restarts", (json_int_t)report->restarts,
+        "reported", told_json(report), "exit", (json_int_t)report->outcome,
+        "error", text_or_null(report->error.text));
 }
 
 void

@@ -28,6 +28,8 @@ struct report_source {
     bool lied;        /* sent wrong bytes */
 };
 
+enum told { TOLD_NOT, TOLD, TOLD_FAILED };
+
 struct report {
     char url[4096];
     char root[OL_ROOT_HEX + 1], sha256[OL_ROOT_HEX + 1]; /* "" if unknown */
@@ -38,6 +40,8 @@ struct report {
     unsigned restarts;
     enum outcome outcome;
     struct ol_error error;
+    enum told told; /* the origin, who sent how much */
+    struct ol_error told_why;
     unsigned source_count;
     struct report_source sources[REPORT_SOURCES];
 };

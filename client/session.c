@@ -162,22 +162,31 @@ session_ask(struct session *session, const char *url,
             const char *const *headers, size_t max_body, struct answer *ret,
             struct ol_error *err)
 {
-    struct question question = {.answer = ret};
     struct fetch_request request = {.url = url,
                                     .headers = headers,
                                     .max_body = max_body,
                                     .connect_ms = SESSION_STALL_MS,
                                     .stall_ms = SESSION_STALL_MS,
-                                    .total_ms = ASK_TOTAL_MS,
-                                    .on_done = on_answer,
-                                    .arg = &question};
+                                    .total_ms = ASK_TOTAL_MS};
+
+    return session_request(session, &request, ret, err);
+}
+
+enum outcome
+session_request(struct session *session, const struct fetch_request *asked,
+                struct answer *ret, struct ol_error *err)
+{
+    struct question question = {.answer = ret};
+    struct fetch_request request = *asked;
     struct fetch *fetch;
     int rc;
 
+    request.on_done = on_answer;
+    request.arg = &question;
     memset(ret, 0, sizeof(*ret));
     rc = fetch_start(session->fetcher, &request, &fetch);
     if (rc != 0) {
-        ol_error_set(err, -rc, "%s: %s", url,
+        ol_error_set(err, -rc, "%s: %s", request.url,
                      rc == -EINVAL ? "not a good http or https URL"
                                    : strerror(-rc));
         return rc == -EINVAL ? OUTCOME_USAGE : OUTCOME_MEMORY;

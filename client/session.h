@@ -51,6 +51,10 @@ struct answer {
 enum outcome session_ask(struct session *session, const char *url,
                          const char *const *headers, size_t max_body,
                          struct answer *ret, struct ol_error *err);
+/* The same for any request; its call-backs are the session's. */
+enum outcome session_request(struct session *session,
+                             const struct fetch_request *request,
+                             struct answer *ret, struct ol_error *err);
 void answer_clear(struct answer *answer);
 
 /* The outcome that stands for a fetch_result's error. */
