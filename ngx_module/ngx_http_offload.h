@@ -311,7 +311,6 @@ ngx_int_t ngx_http_offload_numbers(ngx_http_request_t *r,
 /* ngx_http_offload_metrics.c: the same, as Prometheus wants them */
 
 ngx_int_t ngx_http_offload_metrics(ngx_http_request_t *r);
-ngx_uint_t ngx_http_offload_loopback(struct sockaddr *sa);
 
 /* ngx_http_offload_peers.c: whom a client would be sent to, and why */
 

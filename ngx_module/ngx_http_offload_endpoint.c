@@ -53,6 +53,9 @@ static ngx_http_offload_resource_t  ngx_http_offload_resources[] = {
     { ngx_string("status"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
       ngx_http_offload_status },
 
+    { ngx_string("peers"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
+      ngx_http_offload_peers_explain },
+
     { ngx_string("metrics"), NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
       ngx_http_offload_metrics },
 

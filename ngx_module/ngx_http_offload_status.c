@@ -9,6 +9,7 @@
 #include "ngx_http_offload.h"
 
 
+static ngx_uint_t ngx_http_offload_loopback(struct sockaddr *sa);
 static void ngx_http_offload_count_all(ngx_http_offload_zone_t *zone,
     ngx_http_offload_numbers_t *n, ngx_http_offload_coordinator_t *records);
 static ngx_int_t ngx_http_offload_known_coordinators(ngx_http_request_t *r,
@@ -76,7 +77,7 @@ ngx_http_offload_local(ngx_http_request_t *r)
 }
 
 
-ngx_uint_t
+static ngx_uint_t
 ngx_http_offload_loopback(struct sockaddr *sa)
 {
     struct sockaddr_in   *sin;
