@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: mk/deps.sh SET...
 #
-# Sets: build, run, test, bench, source, check.  Says what it does; says nothing and takes no
-# time when all is there.  Packages that bring a service (nginx, redis-server)
-# leave none running and none enabled that was not so before.
+# Sets: build, run, test, bench, source, check.  Says what it does; says nothing
+# and takes no time when all is there.  Packages that bring a service (nginx,
+# redis-server) leave none running and none enabled that was not so before.
 
 set -eu
 

@@ -53,13 +53,13 @@ sub run {
     return (_count($t, $nginx) - $before) / COUNT;
 }
 
-# Of all instructions so far.
+# Instructions of the thread that answers, so far.
 sub _count {
     my ($t, $nginx) = @_;
 
     my $pid = $nginx->pid;
     my $r = $t->run('callgrind_control', '-e', $pid);
-    my ($count) = $r->{out} =~ /Total:\s+([\d,]+)/
+    my ($count) = $r->{out} =~ /^\s*Th\s*1\s+([\d,]+)/m
         or die "callgrind_control: $r->{out}$r->{err}\n";
     return $count =~ tr/,//dr;
 }

@@ -24,7 +24,7 @@ sub _wrk_core {
 sub run {
     my ($nginx, $port, $paths, %o) = @_;
 
-    my ($worker) = $nginx->workers;
+    my $worker = ($nginx->workers)[0] // $nginx->pid;
     my @command = ('taskset', '-c', _wrk_core(), 'wrk', '-t1',
         '-c' . CONNECTIONS, "-d$o{seconds}s", '--latency', '--timeout', '10s',
         map({ ('-H', "$_: $o{headers}{$_}") } sort keys %{ $o{headers} }),
