@@ -156,6 +156,10 @@ ngx_http_offload_asked(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    if (ctx->want == NGX_HTTP_OFFLOAD_WANT_FILE) {
+        return ngx_http_offload_redirect(r, ctx);
+    }
+
     if (ngx_http_offload_manifest(r, ctx, &text) != NGX_OK) {
         return NGX_DECLINED;
     }

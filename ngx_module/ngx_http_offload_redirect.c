@@ -39,6 +39,7 @@ ngx_http_offload_redirect(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
     if (olcf->trust == NULL
         || ngx_http_offload_redirect_conditional(r)
+        || ngx_http_offload_client(r, ctx) != NGX_OK
         || ngx_http_offload_redirect_links(r, ctx, &links) != NGX_OK
         || links.ntargets == 0)
     {
