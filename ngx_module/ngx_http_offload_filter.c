@@ -174,7 +174,9 @@ ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
         ngx_http_offload_learn(r, ctx);
 
-        if (ngx_http_offload_links(r, ctx) != NGX_OK) {
+        if (ctx->want != NGX_HTTP_OFFLOAD_WANT_DIRECT
+            && ngx_http_offload_links(r, ctx) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 

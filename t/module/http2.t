@@ -36,6 +36,7 @@ http {
 CONF
 
 my $c = Offload::Test::Sync->new($t, $key, $nginx->url);
+$c->{scheme} = 'https';
 $c->offer('/f.bin', [ 1, 1 ]);
 my @curl = qw(curl -s -i -k --http2);
 my $url = 'https://127.0.0.1:' . $nginx->port(1);

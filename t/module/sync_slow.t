@@ -77,7 +77,8 @@ sub frames {
     return @frames;
 }
 
-my ($worker) = $nginx->workers;
+my $worker;
+$t->wait_for(sub { ($worker) = $nginx->workers }, 'a worker is there');
 sub sockets {
     return scalar grep { (readlink // '') =~ /^socket:/ }
         glob "/proc/$worker/fd/*";

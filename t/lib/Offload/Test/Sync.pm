@@ -14,22 +14,24 @@ package Offload::Test::Sync;
 use strict;
 use warnings;
 
+use JSON::PP ();
 use MIME::Base64 qw(encode_base64url);
 
 # key: {file, x, id}; url: where the origin is asked; iss: what it is called.
+# {scheme} may be changed: of the nodes' URLs.
 sub new {
     my ($class, $t, $key, $url, $iss) = @_;
 
     return bless { t => $t, key => $key, url => $url, iss => $iss // $url,
-        seq => time * 1000, base => 0, ack => 0 }, $class;
+        seq => time * 1000, base => 0, ack => 0, scheme => 'http' }, $class;
 }
 
 sub node {
     my ($self, $n, %o) = @_;
 
     my $id = encode_base64url(pack 'N8', ($n) x 8);
-    return { n => $n, id => $id, url => "http://127.0.0.1:" . (2000 + $n),
-        %o };
+    return { n => $n, id => $id,
+        url => "$self->{scheme}://127.0.0.1:" . (2000 + $n), %o };
 }
 
 # Lists of [flags, n], best first, as the wire has them.
@@ -115,6 +117,31 @@ sub get {
     my ($self, $path, %headers) = @_;
     return $self->{t}->http(GET => $self->{url} . $path, headers =>
         { Host => $self->{iss} =~ s{^https?://}{}r, %headers });
+}
+
+# The receipt that comes with a manifest, or undef.
+sub receipt {
+    my ($self, $path, %headers) = @_;
+    return $self->get($path, Accept => 'application/offload+jwt', %headers)
+        ->{headers}{'offload-receipt'};
+}
+
+# Spends one; peers are {id, bytes, failed}, or [n, bytes, failed] for a node of
+# this number; members replace those that follow from it.
+sub report {
+    my ($self, $receipt, $root, $peers, %o) = @_;
+
+    my $headers = delete $o{headers} // {};
+    my %report = (receipt => $receipt, root => $root, peers => [ map {
+        ref $_ eq 'ARRAY' ? { id => $self->node($_->[0])->{id},
+            bytes => $_->[1], $_->[2] ? (failed => JSON::PP::true) : () } : $_
+    } @$peers ], %o);
+    delete @report{ grep { !defined $report{$_} } keys %report };
+    return $self->{t}->http(
+        POST => "$self->{url}/.well-known/offload/report",
+        headers => { Host => $self->{iss} =~ s{^https?://}{}r,
+            'Content-Type' => 'application/json', %$headers },
+        body => JSON::PP->new->canonical->encode(\%report));
 }
 
 sub is_manifest {
