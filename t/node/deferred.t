@@ -11,8 +11,12 @@ my $size = 8 * 262_144;
 $t->write('html/f.bin', $t->bytes($size, 1));
 
 my $s = Offload::Test::System->new($t, nodes => 0);
-$s->origin->reload(Offload::Test::System::conf()
-    =~ s/(offload +on;)/$1 offload_node_rate 512k; log_format n '\$http_offload_node \$status \$http_range'; access_log %%DIR%%\/nodes.log n;/r);
+my $conf = $s->origin->conf;
+my $log = $t->path('pulls.log');
+$conf =~ s/(?=offload_zone )/log_format n '\$http_offload_node \$status';\n/;
+$conf =~ s/(?=location )/offload_node_rate 512k;\n access_log $log n;\n/;
+$s->origin->reload($conf);
+
 my $root = $s->root_of('/f.bin');
 my $began = time;
 my $node = $s->add_node;
@@ -27,11 +31,11 @@ my $n = $t->json($t->http(GET => $s->url('/.well-known/offload/status'))
 cmp_ok $n->{deferred}, '>', 0, 'it was told to come later';
 is $n->{bytes}{pulled}, $size, 'each byte was pulled once';
 
-my @log = split /\n/, $t->read('nodes.log');
+my @log = split /\n/, $t->read($log);
 my $id = $node->id;
-my @pieces = grep { /^\Q$id\E 206 bytes=/ } @log;
+my @pieces = grep { /^\Q$id\E 206$/ } @log;
 is scalar(@pieces), 8, 'under its own name';
-my $deferred = grep { /^\Q$id\E 503 / } @log;
+my $deferred = grep { /^\Q$id\E 503$/ } @log;
 is $deferred, $n->{deferred}, 'so often it came too early';
 cmp_ok $deferred, '<', 40, 'it did not insist';
 
