@@ -30,8 +30,9 @@ sub node {
     my ($self, $n, %o) = @_;
 
     my $id = encode_base64url(pack 'N8', ($n) x 8);
-    return { n => $n, id => $id,
-        url => "$self->{scheme}://127.0.0.1:" . (2000 + $n), %o };
+    my $scheme = ref $self ? $self->{scheme} : 'http';
+    return { n => $n, id => $id, url => "$scheme://127.0.0.1:" . (2000 + $n),
+        %o };
 }
 
 # Lists of [flags, n], best first, as the wire has them.
