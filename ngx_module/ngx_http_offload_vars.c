@@ -1,7 +1,8 @@
 
 /*
  * $offload_status: what became of the request.  $offload_root: the content it
- * was about, if that is known.  Both are empty where "offload" is off.
+ * was about, if that is known.  $offload_peer: the id of the node that it was
+ * redirected to.  All are empty where "offload" is off.
  */
 
 
@@ -12,6 +13,8 @@ static ngx_int_t ngx_http_offload_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_offload_root_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_offload_peer_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 static ngx_http_variable_t  ngx_http_offload_vars[] = {
@@ -21,6 +24,9 @@ static ngx_http_variable_t  ngx_http_offload_vars[] = {
 
     { ngx_string("offload_root"), NULL,
       ngx_http_offload_root_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("offload_peer"), NULL,
+      ngx_http_offload_peer_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -101,6 +107,29 @@ ngx_http_offload_root_variable(ngx_http_request_t *r,
 
     v->data = (u_char *) ctx->root;
     v->len = OL_ROOT_HEX;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_offload_peer_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_offload_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_offload_module);
+
+    if (ctx == NULL || ctx->peer[0] == '\0') {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = (u_char *) ctx->peer;
+    v->len = OL_KEY_CHARS;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
