@@ -57,7 +57,7 @@ static ngx_int_t ngx_http_offload_own(ngx_http_request_t *r, char *text,
 
 
 ngx_int_t
-ngx_http_offload_meta4(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_body_t *body)
 {
     int                           rc;
@@ -141,7 +141,7 @@ ngx_http_offload_meta4(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
  */
 
 ngx_int_t
-ngx_http_offload_torrent(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+ngx_http_offload_torrent_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_body_t *body)
 {
     char                      *text;
@@ -199,7 +199,7 @@ ngx_http_offload_torrent(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 /* as sha256sum writes it: a backslash in the name is told by one in front */
 
 ngx_int_t
-ngx_http_offload_sha256(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
+ngx_http_offload_sha256_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_body_t *body)
 {
     char                      *name;

@@ -57,13 +57,13 @@ static ngx_http_offload_form_t  ngx_http_offload_forms[] = {
       ngx_http_offload_format_manifest },
 
     { ngx_string(".meta4"), OL_METALINK_TYPE, 1,
-      ngx_http_offload_meta4 },
+      ngx_http_offload_meta4_body },
 
     { ngx_string(".torrent"), OL_TORRENT_TYPE, 1,
-      ngx_http_offload_torrent },
+      ngx_http_offload_torrent_body },
 
     { ngx_string(".sha256"), "text/plain", 0,
-      ngx_http_offload_sha256 }
+      ngx_http_offload_sha256_body }
 };
 
 

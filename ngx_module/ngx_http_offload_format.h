@@ -27,11 +27,11 @@ typedef struct {                             /* sent in this order */
  * nothing to give
  */
 
-ngx_int_t ngx_http_offload_meta4(ngx_http_request_t *r,
+ngx_int_t ngx_http_offload_meta4_body(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body);
-ngx_int_t ngx_http_offload_torrent(ngx_http_request_t *r,
+ngx_int_t ngx_http_offload_torrent_body(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body);
-ngx_int_t ngx_http_offload_sha256(ngx_http_request_t *r,
+ngx_int_t ngx_http_offload_sha256_body(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body);
 void ngx_http_offload_basename(ngx_str_t *sub, ngx_str_t *name);
 

@@ -54,6 +54,8 @@ typedef struct {
     ngx_str_t                      sub;
     off_t                          size;
     uint64_t                       demand;
+    u_char                         infohash[OL_SHA1_BYTES];
+    unsigned                       torrent:1;
     unsigned                       gone:1;
 } ngx_http_offload_sync_item_t;
 

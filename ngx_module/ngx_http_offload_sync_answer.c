@@ -76,7 +76,7 @@ ngx_http_offload_write_items(ngx_http_offload_sync_answer_t *answer)
 static json_t *
 ngx_http_offload_write_item(ngx_http_offload_sync_item_t *item)
 {
-    char     root[OL_ROOT_HEX + 1];
+    char     root[OL_ROOT_HEX + 1], infohash[OL_HEX_LEN(OL_SHA1_BYTES) + 1];
     json_t  *json;
 
     ol_hex_encode(root, item->root, OL_HASH_BYTES);
@@ -86,6 +86,11 @@ ngx_http_offload_write_item(ngx_http_offload_sync_item_t *item)
                      "sub", item->sub.data, item->sub.len,
                      "size", (json_int_t) item->size,
                      "demand", (json_int_t) item->demand);
+
+    if (json && item->torrent) {
+        ol_hex_encode(infohash, item->infohash, OL_SHA1_BYTES);
+        (void) json_object_set_new(json, "infohash", json_string(infohash));
+    }
 
     if (json && item->gone) {
         (void) json_object_set_new(json, "gone", json_true());

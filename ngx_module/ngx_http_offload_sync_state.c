@@ -7,6 +7,8 @@
 
 #include "ngx_http_offload_sync.h"
 
+#include "offload/encoding.h"
+
 
 #define NGX_HTTP_OFFLOAD_SYNC_SCAN  1024     /* changes looked at per lock */
 #define NGX_HTTP_OFFLOAD_SYNC_SWEEP 16       /* gone files freed per lock */
@@ -381,7 +383,7 @@ ngx_http_offload_sync_add(ngx_http_offload_sync_answer_t *answer,
 
     /* every character of a subject may need a backslash */
 
-    len = 2 * file->sub_len + OL_ROOT_HEX + 96;
+    len = 2 * file->sub_len + OL_ROOT_HEX + OL_HEX_LEN(OL_SHA1_BYTES) + 112;
 
     if (answer->nitems == NGX_HTTP_OFFLOAD_SYNC_ITEMS
         || answer->used + len > NGX_HTTP_OFFLOAD_SYNC_BYTES)
@@ -399,6 +401,8 @@ ngx_http_offload_sync_add(ngx_http_offload_sync_answer_t *answer,
 
     item->size = file->ident.size;
     item->demand = file->demand;
+    item->torrent = file->torrent;
+    ngx_memcpy(item->infohash, file->infohash, OL_SHA1_BYTES);
     item->gone = file->gone || file->revoked;
 
     answer->used += len;

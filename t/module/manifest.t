@@ -4,7 +4,7 @@
 use Offload::Test;
 use Offload::Test::Sync;
 
-use Digest::SHA qw(sha256 sha256_hex);
+use Digest::SHA qw(sha1 sha1_hex sha256 sha256_hex);
 use MIME::Base64 qw(encode_base64url);
 
 my $t = Offload::Test->new;
@@ -83,7 +83,10 @@ my $c = Offload::Test::Sync->new($t, $key, $nginx->url);
 $c->start;
 my $told = $c->told('/iso/disk one.iso');
 cmp_ok delete $told->{demand}, '>=', 2, 'the coordinator is told of demand';
-is_deeply $told, { root => $root, size => 700_000,
+my $info = 'd6:lengthi700000e4:name12:disk one.iso12:piece lengthi262144e'
+    . '6:pieces60:' . join('', map { sha1(substr $bytes, $_ * 262144, 262144) }
+        0 .. 2) . 'e';
+is_deeply $told, { root => $root, size => 700_000, infohash => sha1_hex($info),
     sub => '/iso/disk one.iso' }, 'and what it is for';
 $c->send(nodes => [ $c->node(5, zone => 'DE'), $c->node(6) ],
     contents => { $root => [ [ 2, 6 ], [ 1, 5 ], [ 1, 9 ] ] });
