@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/get.h"
+#include "client/index.h"
 #include "client/inspect.h"
 #include "client/keygen.h"
 
@@ -17,6 +18,9 @@ static const char usage[] =
     "                                where it can, each piece verified\n"
     "  offload inspect URL           show a file's manifest, and whether it\n"
     "                                verifies\n"
+    "  offload index DIR             hash a site's files before they are "
+    "asked\n"
+    "                                for\n"
     "  offload keygen [-o FILE]      make a key for a site or a node\n"
     "\n"
     "`offload COMMAND --help` tells more.  `offload --version` the version.\n";
@@ -26,6 +30,7 @@ static const struct {
     enum outcome (*run)(int argc, char **argv);
 } commands[] = {
     {"get", get_main},
+    {"index", index_main},
     {"inspect", inspect_main},
     {"keygen", keygen_main},
 };

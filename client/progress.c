@@ -83,12 +83,22 @@ terminal_width(void)
     return 80;
 }
 
+static void
+sources_text(const struct progress_state *state, char *dst, size_t cap)
+{
+    char peers[16], origin[16];
+
+    progress_bytes_text(peers, sizeof(peers), (double)state->from_peers);
+    progress_bytes_text(origin, sizeof(origin), (double)state->from_origin);
+    snprintf(dst, cap, "peers %s (%u)  origin %s", peers, state->peers, origin);
+}
+
 /* "42 %  [####    ]  12.3 MB/s  ETA 0:12  peers 40 MB (3)  origin 0 B" */
 static void
 compose(const struct progress *progress, const struct progress_state *state,
         char *line, size_t cap)
 {
-    char rate[16], eta[16], peers[16], origin[16], bar[BAR_WIDTH_MAX + 1];
+    char rate[16], eta[16], sources[64], bar[BAR_WIDTH_MAX + 1];
     double share =
         state->size > 0 ? (double)state->done / (double)state->size : 0;
     int width = progress->tty ? terminal_width() - 66 : 0;
@@ -101,16 +111,15 @@ compose(const struct progress *progress, const struct progress_state *state,
         bar[i] = (double)i < share * width ? '#' : ' ';
     bar[width] = '\0';
     progress_bytes_text(rate, sizeof(rate), progress->rate);
-    progress_bytes_text(peers, sizeof(peers), (double)state->from_peers);
-    progress_bytes_text(origin, sizeof(origin), (double)state->from_origin);
+    sources_text(state, sources, sizeof(sources));
     progress_time_text(eta, sizeof(eta),
                        progress->rate > 0 && state->size > 0
                            ? (double)(state->size - state->done) /
                                  progress->rate
                            : -1);
-    snprintf(line, cap, "%3d %% %s%s%s %s/s  ETA %s  peers %s (%u)  origin %s",
-             (int)(share * 100), width > 0 ? "[" : "", bar,
-             width > 0 ? "]" : "", rate, eta, peers, state->peers, origin);
+    snprintf(line, cap, "%3d %% %s%s%s %s/s  ETA %s  %s", (int)(share * 100),
+             width > 0 ? "[" : "", bar, width > 0 ? "]" : "", rate, eta,
+             state->note != NULL ? state->note : sources);
 }
 
 void

@@ -1,5 +1,6 @@
 /*
- * How far a download is: a bar on a terminal, now and then a line elsewhere.
+ * How far a download is, or whatever else reads many bytes: a bar on a
+ * terminal, now and then a line elsewhere.
  */
 #ifndef CLIENT_PROGRESS_H
 #define CLIENT_PROGRESS_H
@@ -19,7 +20,8 @@ struct progress_state {
     uint64_t size; /* 0: unknown */
     uint64_t done; /* bytes that are right, earlier ones included */
     uint64_t from_peers, from_origin;
-    unsigned peers; /* at work now */
+    unsigned peers;   /* at work now */
+    const char *note; /* in place of the sources, if not NULL */
 };
 
 void progress_init(struct progress *progress, bool quiet, uint64_t now_ms);

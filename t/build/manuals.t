@@ -33,7 +33,7 @@ my $all = join '', map {
     my $help = $t->offload(@$_);
     is $help->{status}, 0, "offload @$_";
     $help->{out};
-} ['--help'], map { [$_, '--help'] } qw(get inspect keygen);
+} ['--help'], map { [$_, '--help'] } qw(get index inspect keygen);
 is options($all), described('doc/man/offload.1'),
     'offload: help and manual agree';
 
