@@ -19,9 +19,6 @@ static ngx_int_t ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
     ngx_http_offload_node_t **ret);
 static ngx_http_offload_node_t **ngx_http_offload_node_bucket(
     ngx_http_offload_sh_t *sh, u_char *id);
-static ngx_uint_t ngx_http_offload_peer_add(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_list_t *list, ngx_uint_t flag, ngx_uint_t https,
-    ngx_http_offload_node_t **peers, ngx_uint_t n, ngx_uint_t max);
 
 
 ngx_http_offload_coordinator_t *
@@ -370,89 +367,6 @@ ngx_http_offload_nodes_expire(ngx_http_offload_zone_t *zone,
         }
 
         ngx_http_offload_node_free(zone, node);
-    }
-
-    return n;
-}
-
-
-/* who to name for a content: those that hold it, then those assigned to it */
-
-ngx_uint_t
-ngx_http_offload_peers(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_content_t *content, ngx_uint_t https,
-    ngx_http_offload_node_t **peers, ngx_uint_t max)
-{
-    ngx_uint_t                       n, flag;
-    ngx_http_offload_list_t         *list;
-    ngx_http_offload_coordinator_t  *c;
-
-    n = 0;
-
-    for (flag = NGX_HTTP_OFFLOAD_HELD;
-         flag <= NGX_HTTP_OFFLOAD_ASSIGNED;
-         flag++)
-    {
-        for (list = content->candidates; list; list = list->next) {
-            c = &sh->coordinators[list->coordinator];
-
-            if (list->generation < c->valid
-                || c->synced + NGX_HTTP_OFFLOAD_FRESH < ngx_time())
-            {
-                continue;
-            }
-
-            n = ngx_http_offload_peer_add(sh, list, flag, https, peers, n,
-                                          max);
-        }
-    }
-
-    return n;
-}
-
-
-static ngx_uint_t
-ngx_http_offload_peer_add(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_list_t *list, ngx_uint_t flag, ngx_uint_t https,
-    ngx_http_offload_node_t **peers, ngx_uint_t n, ngx_uint_t max)
-{
-    uint64_t                  valid;
-    ngx_uint_t                i, k, flags;
-    ngx_http_offload_node_t  *node;
-
-    valid = sh->coordinators[list->coordinator].valid;
-
-    for (i = 0; i < list->count && n < max; i++) {
-        flags = list->list[i] >> 24;
-
-        if (flags & NGX_HTTP_OFFLOAD_HELD) {
-            flags = NGX_HTTP_OFFLOAD_HELD;
-        }
-
-        if (flags != flag) {
-            continue;
-        }
-
-        node = ngx_http_offload_node_find(sh, list->coordinator,
-                                          list->list[i] & 0xffffff);
-
-        if (node == NULL || node->generation < valid
-            || (https && !node->https))
-        {
-            continue;
-        }
-
-        /* two coordinators may name the same node */
-
-        for (k = 0; k < n; k++) {
-            if (ngx_memcmp(peers[k]->id, node->id, OL_KEY_CHARS) == 0) {
-                break;
-            }
-        }
-
-        if (k == n) {
-            peers[n++] = node;
-        }
     }
 
     return n;

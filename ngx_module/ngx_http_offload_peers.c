@@ -309,14 +309,14 @@ ngx_http_offload_peers_find(ngx_http_request_t *r,
 
     ngx_http_offload_peers_state(omcf->zone, file, found);
 
-    if (file && file->content) {
+    if (file && file->content
+        && ngx_http_offload_file_public(omcf->zone, file))
+    {
         ol_hex_encode(found->root, file->content->root, OL_HASH_BYTES);
         found->size = file->ident.size;
 
-        file->pinned = 1;
         ngx_http_offload_selection(omcf->zone, file->content, &query->client,
                                    query->variant, &found->sel);
-        file->pinned = 0;
 
         ngx_http_offload_peers_copy(sh, found);
     }

@@ -12,6 +12,9 @@
 #include "offload/encoding.h"
 
 
+#define NGX_HTTP_OFFLOAD_NETWORKS_EVICT  16  /* manifests, for one of these */
+
+
 #define ngx_http_offload_networks_size(n)                                     \
     (offsetof(ngx_http_offload_networks_t, networks)                          \
      + (n) * sizeof(((ngx_http_offload_networks_t *) NULL)->networks[0]))
@@ -40,6 +43,8 @@ static void ngx_http_offload_networks(ngx_http_offload_selection_t *sel,
 static void ngx_http_offload_networks_keep(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content,
     ngx_http_offload_networks_t *networks);
+static void *ngx_http_offload_networks_alloc(ngx_http_offload_zone_t *zone,
+    size_t size);
 
 
 /* a hash, seeded, of a zone's name in lower case; 0: none */
@@ -416,39 +421,68 @@ ngx_http_offload_networks_keep(ngx_http_offload_zone_t *zone,
     ngx_http_offload_networks_t *networks)
 {
     size_t                        size;
-    ngx_http_offload_networks_t  *old;
+    ngx_http_offload_networks_t  *old, *kept;
 
     old = content->networks;
+    kept = NULL;
     size = ngx_http_offload_networks_size(networks->nnetworks);
 
-    if (old) {
-
-        if (old->nnetworks == networks->nnetworks
-            && ngx_memcmp(old, networks, size) == 0)
-        {
-            return;
-        }
-
-        content->networks = NULL;
-        ngx_http_offload_free(zone, old);
-
-    } else if (networks->nnetworks == 0 && networks->nzones == 0) {
+    if (old && old->nnetworks == networks->nnetworks
+        && ngx_memcmp(old, networks, size) == 0)
+    {
         return;
     }
+
+    if (networks->nnetworks || networks->nzones) {
+        kept = ngx_http_offload_networks_alloc(zone, size);
+
+        if (kept) {
+            ngx_memcpy(kept, networks, size);
+        }
+    }
+
+    if (old == kept) {
+        return;
+    }
+
+    if (old) {
+        ngx_http_offload_free(zone, old);
+    }
+
+    content->networks = kept;
 
     /* what was made for an audience is for another one now */
 
     content->version++;
+}
 
-    if (networks->nnetworks == 0 && networks->nzones == 0) {
-        return;
-    }
 
-    content->pinned = 1;
-    content->networks = ngx_http_offload_alloc(zone, size);
-    content->pinned = 0;
+/* the caller has a file in hand: nothing but what is cached makes room */
 
-    if (content->networks) {
-        ngx_memcpy(content->networks, networks, size);
+static void *
+ngx_http_offload_networks_alloc(ngx_http_offload_zone_t *zone, size_t size)
+{
+    void                         *p;
+    ngx_uint_t                    i;
+    ngx_queue_t                  *q;
+    ngx_http_offload_sh_t        *sh;
+    ngx_http_offload_manifest_t  *manifest;
+
+    sh = ngx_http_offload_peek(zone);
+
+    for (i = 0; /* void */ ; i++) {
+
+        p = ngx_slab_calloc_locked(zone->shpool, size);
+
+        if (p || i == NGX_HTTP_OFFLOAD_NETWORKS_EVICT
+            || ngx_queue_empty(&sh->manifests))
+        {
+            return p;
+        }
+
+        q = ngx_queue_last(&sh->manifests);
+        manifest = ngx_queue_data(q, ngx_http_offload_manifest_t, queue);
+
+        ngx_http_offload_cache_drop(zone, manifest);
     }
 }

@@ -248,6 +248,7 @@ struct ngx_http_offload_content_s {
     u_char                      root[OL_HASH_BYTES];
     u_char                      sha256[OL_HASH_BYTES];
     time_t                      revoked;     /* likewise, with a file */
+    ngx_uint_t                  generation;  /* likewise */
     unsigned                    lost:1;      /* its table, on the disk */
     unsigned                    pinned:1;
 };
@@ -539,9 +540,6 @@ ngx_uint_t ngx_http_offload_node_named(ngx_http_offload_sh_t *sh,
 /* a client says so: it is named less for a while; its id in base64url */
 void ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
     u_char *id);
-ngx_uint_t ngx_http_offload_peers(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_content_t *content, ngx_uint_t https,
-    ngx_http_offload_node_t **peers, ngx_uint_t max);
 
 /* ngx_http_offload_select.c: whom to name, and to whom */
 
@@ -555,7 +553,7 @@ ngx_uint_t ngx_http_offload_has_peers(ngx_http_offload_sh_t *sh,
 
 /*
  * May change content->networks, and with it content->version and what an
- * audience is: take both afterwards.  May evict: pin the file before.
+ * audience is: take both afterwards.  May drop cached manifests.
  */
 ngx_uint_t ngx_http_offload_select(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content, ngx_http_offload_client_t *client,
