@@ -709,10 +709,20 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         goto done;
     }
 
-    /* tickets change with their window, the holders' weights all the time */
+    /*
+     * Tickets change with their window, the holders' weights all the time; a
+     * first holder is wanted soon, though all that came may be a node's URL
+     */
 
     m->exp = ngx_time() - ngx_time() % OL_TICKET_WINDOW_S + OL_TICKET_WINDOW_S;
-    m->refresh = ngx_min(m->exp, ngx_time() + olcf->ttl / 2);
+
+    if (olcf->trust && offer->nholders == 0) {
+        m->refresh = ngx_time() + 1;
+
+    } else {
+        m->refresh = ngx_min(m->exp, ngx_time() + olcf->ttl / 2);
+    }
+
     m->coordinators = offer->coordinators;
     m->version = offer->version;
 
