@@ -340,8 +340,15 @@ ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
         return 0;
     }
 
-    if (file->content && file->content->revoked <= ngx_time()) {
-        file->content->revoked = 0;
+    if (file->content) {
+
+        if (file->content->revoked <= ngx_time()) {
+            file->content->revoked = 0;
+        }
+
+        if (file->content->generation < file->generation) {
+            file->content->generation = file->generation;
+        }
     }
 
     return 1;

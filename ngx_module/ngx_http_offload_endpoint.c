@@ -322,7 +322,8 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
     sh = ngx_http_offload_lock(omcf->zone);
 
     content = ngx_http_offload_content_find(sh, oscf->id, root);
-    found = content && content->uses && content->revoked == 0;
+    found = content && content->uses && content->revoked == 0
+            && content->generation >= omcf->zone->generation;
 
     if (found) {
         size = content->size;

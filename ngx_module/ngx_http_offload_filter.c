@@ -213,7 +213,7 @@ ngx_http_offload_judge(ngx_http_request_t *r)
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
-    if (ngx_http_offload_is_private(r)) {
+    if (ngx_http_offload_guarded(r) || ngx_http_offload_is_private(r)) {
         return NGX_HTTP_OFFLOAD_PRIVATE;
     }
 

@@ -79,6 +79,12 @@ ngx_http_offload_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    /* what was offered before there was a guard is not any more */
+
+    if (!r->internal && ngx_http_offload_guarded(r)) {
+        return ngx_http_offload_static(r, NGX_HTTP_OFFLOAD_WANT_DIRECT);
+    }
+
     if (!ngx_http_offload_public(r)) {
         ngx_http_offload_count(r, NGX_HTTP_OFFLOAD_INELIGIBLE);
         return NGX_DECLINED;

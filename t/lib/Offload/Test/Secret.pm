@@ -6,6 +6,7 @@
 #       pass => { Authorization => 'Basic …' }, denied => 1);
 #   $s->asked;                      # by those who may, in each way
 #   $s->kept('basic auth');         # one assertion: no channel has leaked
+#   $s->closed('now private');      # likewise, without what was told before
 #
 # Owns: the list of channels and of all forms in which a content's hashes are
 # written.  A resource that does not exist answers 404, which is as well, so
@@ -98,6 +99,16 @@ sub kept {
         $self->_told);
     my $ok = Test::More::is(join("\n", @leaks), '', "$what: nothing leaks");
     return $ok;
+}
+
+# The same, whatever coordinators were told before.
+sub closed {
+    my ($self, $what) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return Test::More::is(
+        join("\n", $self->_endpoint, $self->_suffixes, $self->_own), '',
+        "$what: nothing leaks");
 }
 
 # The file's own URL, asked for by strangers and by those who may.
