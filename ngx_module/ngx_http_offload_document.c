@@ -28,6 +28,7 @@ typedef struct {                             /* a copy of what the zone says */
     time_t                      mtime;
     u_char                      root[OL_HASH_BYTES];
     u_char                      sha256[OL_HASH_BYTES];
+    ngx_uint_t                  kept;        /* in the state folder */
     ngx_uint_t                  nholders;
     ngx_http_offload_holder_t   holders[OL_MANIFEST_PEERS];
 
@@ -89,9 +90,14 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         return err;
     }
 
-    err = ngx_http_offload_table(r, facts, body);
-    if (err != NGX_OK) {
-        return err;
+    if (facts->kept) {
+        err = ngx_http_offload_table(r, facts, body);
+        if (err != NGX_OK) {
+            return err;
+        }
+
+        body->from = ol_state_metalink_offset(facts->size);
+        body->to = body->of.size;
     }
 
     for (i = 0; i < facts->nholders; i++) {
@@ -127,9 +133,6 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    body->from = ol_state_metalink_offset(facts->size);
-    body->to = body->of.size;
-
     return ngx_http_offload_own(r, text, len, &body->tail);
 }
 
@@ -155,6 +158,10 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx
     err = ngx_http_offload_facts(r, ctx, &facts);
     if (err != NGX_OK) {
         return err;
+    }
+
+    if (!facts->kept) {
+        return NGX_DECLINED;
     }
 
     err = ngx_http_offload_urls(r, facts, NULL);
@@ -283,6 +290,7 @@ ngx_http_offload_facts(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
         facts->size = file->ident.size;
         facts->mtime = file->ident.mtime;
+        facts->kept = file->torrent;
 
         ngx_memcpy(facts->root, file->content->root, OL_HASH_BYTES);
         ngx_memcpy(facts->sha256, file->content->sha256, OL_HASH_BYTES);
