@@ -156,11 +156,11 @@ ngx_http_offload_node_set(ngx_http_offload_zone_t *zone,
             && ngx_memcmp(node->data, data->url.data, data->url.len) == 0
             && ngx_memcmp(ngx_http_offload_node_zone(node), data->zone.data,
                           data->zone.len)
+               == 0
+            && ngx_memcmp(ngx_http_offload_node_cidrs(node), data->cidrs,
+                          data->ncidrs * sizeof(struct ol_cidr))
                == 0)
         {
-            ngx_memcpy(ngx_http_offload_node_cidrs(node), data->cidrs,
-                       data->ncidrs * sizeof(struct ol_cidr));
-
             node->spare = data->spare;
             node->generation = c->generation;
             ngx_queue_remove(&node->queue);
