@@ -1,6 +1,7 @@
 # peers?path=...: every candidate, for whom it is asked, what it scores and why
 # it is not named; who may ask; and what is no question.
 
+use JSON::PP;
 use Offload::Test;
 use Offload::Test::Sync;
 
@@ -115,9 +116,9 @@ is scalar @{ $said->{candidates} }, 6, 'each once';
 my $first = $said->{candidates}[0];
 is_deeply [ @$first{qw(id url zone held assigned near local spare given place
     tier coordinator)} ],
-    [ $n{1}{id}, $n{1}{url}, 'DE', map({ $_ ? $t->json('[true]')->[0]
-        : $t->json('[false]')->[0] } 1, 0, 1, 1), 1024,
-    $t->json('[true]')->[0], 1, 0, $other->{id} ],
+    [ $n{1}{id}, $n{1}{url}, 'DE', map({ $_ ? JSON::PP::true
+        : JSON::PP::false } 1, 0, 1, 1), 1024, JSON::PP::true, 1, 0,
+    $other->{id} ],
     'near and holds it, as the other coordinator says';
 ok $first->{age} >= 0 && $first->{age} < 10, 'heard of just now';
 is $first->{weight}{product}, $first->{weight}{capacity}
