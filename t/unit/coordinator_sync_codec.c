@@ -153,6 +153,13 @@ test_decode(void)
     is_int(decode("{\"seq\":1,\"epoch\":\"" EPOCH "\",\"clock\":0}", &err), 0,
            "the least answer");
     ok(!answer.need_full && !answer.more && answer.count == 0, "says nothing");
+    is_int(decode("{\"seq\":1,\"epoch\":\"" EPOCH "\",\"clock\":9,"
+                  "\"nodes\":[{\"id\":\"x\",\"bytes\":5,\"failed\":0}],"
+                  "\"contents\":[{\"root\":\"" ROOT "\",\"sub\":\"/a\","
+                  "\"size\":5,\"demand\":3,\"infohash\":\"f00d\"}]}",
+                  &err),
+           0, "an answer with receipts and an infohash");
+    ok(answer.clock == 9 && answer.count == 1, "is as good without them");
 }
 
 static void
