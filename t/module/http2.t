@@ -61,6 +61,10 @@ $r = $t->run(qw(curl -s -Z -k --http2 -H),
     map { ('-o', '/dev/null', "$url/f.bin?$_") } 1 .. 50);
 is scalar(() = $r->{out} =~ /offload\+jwt/g), 50, 'fifty at once';
 
+$r = $t->run(qw(curl -s -Z -k --http2 -w), "%{content_type}\n",
+    map { ('-o', '/dev/null', "$url/f.bin.meta4?$_") } 1 .. 50);
+is scalar(() = $r->{out} =~ /metalink4\+xml/g), 50, 'as Metalink';
+
 # A sync.
 my $body2 = $t->sign($key, 'offload-sync+jwt', { iss => $key->{id},
     aud => $nginx->url, iat => time, exp => time + 60, seq => ++$c->{seq},
