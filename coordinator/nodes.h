@@ -17,7 +17,7 @@
 #define NODES_TICK_MS 1000   /* deaths are seen */
 #define NODES_FOLLOW_MS 5000 /* the index is read */
 #define NODES_FORGET_MS 3600000
-#define NODES_SPARE_MS 15000 /* changes of it are told no faster */
+#define NODES_SPARE_MS 5000 /* changes of it are told no faster */
 
 struct beat;
 
