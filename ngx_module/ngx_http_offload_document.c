@@ -38,6 +38,8 @@ typedef struct {                             /* a copy of what the zone says */
 } ngx_http_offload_facts_t;
 
 
+static ngx_int_t ngx_http_offload_metalink(ngx_http_request_t *r,
+    ngx_http_offload_facts_t *facts, ngx_http_offload_body_t *body);
 static ngx_int_t ngx_http_offload_facts(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_facts_t **ret);
 static void ngx_http_offload_holders(ngx_http_request_t *r,
@@ -61,15 +63,9 @@ ngx_int_t
 ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_body_t *body)
 {
-    int                           rc;
-    char                          query[OL_TICKET_MAX], *text;
-    size_t                        len;
-    ngx_int_t                     err;
-    ngx_uint_t                    i;
-    struct ol_metalink            m;
-    struct ol_metalink_url        urls[OL_MANIFEST_PEERS + 1];
-    ngx_http_offload_facts_t     *facts;
-    ngx_http_offload_srv_conf_t  *oscf;
+    char                       query[OL_TICKET_MAX];
+    ngx_int_t                  err;
+    ngx_http_offload_facts_t  *facts;
 
     err = ngx_http_offload_facts(r, ctx, &facts);
     if (err != NGX_OK) {
@@ -100,6 +96,24 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         body->to = body->of.size;
     }
 
+    return ngx_http_offload_metalink(r, facts, body);
+}
+
+
+/* what stands before the pieces and behind them */
+
+static ngx_int_t
+ngx_http_offload_metalink(ngx_http_request_t *r,
+    ngx_http_offload_facts_t *facts, ngx_http_offload_body_t *body)
+{
+    int                           rc;
+    char                         *text;
+    size_t                        len;
+    ngx_uint_t                    i;
+    struct ol_metalink            m;
+    struct ol_metalink_url        urls[OL_MANIFEST_PEERS + 1];
+    ngx_http_offload_srv_conf_t  *oscf;
+
     for (i = 0; i < facts->nholders; i++) {
         urls[i].url = facts->urls[i];
         urls[i].location = facts->holders[i].zone;
@@ -121,15 +135,15 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     rc = ol_metalink_head(&m, &text, &len);
 
+    /* some characters of a name cannot be said in XML */
+
     if (rc != 0) {
         return rc == -EINVAL ? NGX_DECLINED : NGX_ERROR;
     }
 
-    if (ngx_http_offload_own(r, text, len, &body->head) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ol_metalink_tail(&m, &text, &len) != 0) {
+    if (ngx_http_offload_own(r, text, len, &body->head) != NGX_OK
+        || ol_metalink_tail(&m, &text, &len) != 0)
+    {
         return NGX_ERROR;
     }
 
@@ -144,8 +158,8 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
  */
 
 ngx_int_t
-ngx_http_offload_torrent_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_body_t *body)
+ngx_http_offload_torrent_body(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body)
 {
     char                      *text;
     size_t                     len;
@@ -206,8 +220,8 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx
 /* as sha256sum writes it: a backslash in the name is told by one in front */
 
 ngx_int_t
-ngx_http_offload_sha256_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_body_t *body)
+ngx_http_offload_sha256_body(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body)
 {
     char                      *name;
     u_char                    *p;

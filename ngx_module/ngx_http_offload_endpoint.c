@@ -145,7 +145,9 @@ ngx_http_offload_endpoint(ngx_http_request_t *r)
 
     return ngx_http_offload_refuse(r, NGX_HTTP_NOT_FOUND,
                                    "no such resource: there are key, site, "
-                                   "sync, status and pieces/<root>", NULL);
+                                   "sync, report, pieces/<root>, "
+                                   "f/<root>/<name>, status, metrics and "
+                                   "peers", NULL);
 }
 
 
