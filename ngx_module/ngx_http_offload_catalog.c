@@ -230,6 +230,10 @@ void
 ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file)
 {
+    if (file->used == ngx_time()) {
+        return;
+    }
+
     file->used = ngx_time();
 
     ngx_queue_remove(&file->queue);
@@ -308,6 +312,12 @@ ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
     if (file->revoked > ngx_time()) {
         return 0;
     }
+
+    if (file->altered && file->generation >= zone->generation) {
+        return 0;
+    }
+
+    file->altered = 0;
 
     if (file->revoked) {
         file->revoked = 0;

@@ -27,6 +27,7 @@ static ngx_http_offload_manifest_t *ngx_http_offload_choose(
 static ngx_http_offload_manifest_t *ngx_http_offload_generic(
     ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file, u_char *signer,
     ngx_uint_t variant, ngx_uint_t https);
+static ngx_uint_t ngx_http_offload_conditional(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_copy(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
 
@@ -280,8 +281,12 @@ ngx_http_offload_cached(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    ngx_queue_remove(&m->queue);
-    ngx_queue_insert_head(&sh->manifests, &m->queue);
+    if (m->used != ngx_time()) {
+        m->used = ngx_time();
+
+        ngx_queue_remove(&m->queue);
+        ngx_queue_insert_head(&sh->manifests, &m->queue);
+    }
 
     text->len = m->len;
     ngx_memcpy(ngx_http_offload_text, ngx_http_offload_manifest_text(m),
@@ -386,6 +391,15 @@ ngx_http_offload_copy(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 }
 
 
+static ngx_uint_t
+ngx_http_offload_conditional(ngx_http_request_t *r)
+{
+    return r->headers_in.if_match || r->headers_in.if_none_match
+           || r->headers_in.if_modified_since
+           || r->headers_in.if_unmodified_since;
+}
+
+
 /*
  * The file's validators go out with the header, so that the core's filter
  * judges the preconditions by them; ours takes them off a manifest later
@@ -410,11 +424,14 @@ ngx_http_offload_give(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     }
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.last_modified_time = ctx->mtime;
-    r->headers_out.content_length_n = ctx->size;
 
-    if (ngx_http_set_etag(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (ngx_http_offload_conditional(r)) {
+        r->headers_out.last_modified_time = ctx->mtime;
+        r->headers_out.content_length_n = ctx->size;
+
+        if (ngx_http_set_etag(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
     r->headers_out.content_length_n = text->len;

@@ -8,13 +8,13 @@
 
 #include "ngx_http_offload.h"
 
-#include "offload/encoding.h"
 #include "offload/origin.h"
 
 
 static ngx_http_offload_file_t *ngx_http_offload_on_offer(
     ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_zone_t *zone);
+static ngx_uint_t ngx_http_offload_normal(ngx_http_request_t *r, size_t len);
 static ngx_uint_t ngx_http_offload_type(ngx_hash_t *types,
     ngx_http_offload_file_t *file);
 static ngx_int_t ngx_http_offload_unchanged(ngx_http_request_t *r,
@@ -114,6 +114,18 @@ ngx_http_offload_subject(ngx_http_request_t *r, ngx_str_t *sub)
         return NGX_DECLINED;
     }
 
+    if (ngx_http_offload_normal(r, len)) {
+        sub->data = ngx_pnalloc(r->pool, len + 1);
+        if (sub->data == NULL) {
+            return NGX_ERROR;
+        }
+
+        *ngx_cpymem(sub->data, r->unparsed_uri.data, len) = '\0';
+        sub->len = len;
+
+        return NGX_OK;
+    }
+
     /* decoding does not make it longer */
 
     sub->data = ngx_pnalloc(r->pool, len + 1);
@@ -129,6 +141,36 @@ ngx_http_offload_subject(ngx_http_request_t *r, ngx_str_t *sub)
     }
 
     return NGX_OK;
+}
+
+
+/* nginx has found nothing to decode or to resolve, and it is plain ASCII */
+
+static ngx_uint_t
+ngx_http_offload_normal(ngx_http_request_t *r, size_t len)
+{
+    u_char  *p, *last;
+
+    if (r->quoted_uri || r->complex_uri || len == 0 || len > OL_SUB_MAX) {
+        return 0;
+    }
+
+    p = r->unparsed_uri.data;
+    last = p + len;
+
+    if (*p != '/') {
+        return 0;
+    }
+
+    while (p < last) {
+        if (*p <= ' ' || *p >= 0x7f) {
+            return 0;
+        }
+
+        p++;
+    }
+
+    return 1;
 }
 
 
@@ -292,7 +334,7 @@ ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
     switch (file->state) {
 
     case NGX_HTTP_OFFLOAD_READY:
-        ol_hex_encode(ctx->root, file->content->root, OL_HASH_BYTES);
+        ngx_memcpy(ctx->root, file->content->text, OL_ROOT_HEX);
         ctx->rooted = 1;
         ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
         break;

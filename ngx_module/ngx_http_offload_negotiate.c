@@ -103,6 +103,12 @@ ngx_http_offload_accepts(ngx_str_t *value)
     u_char      *p, *last, *end, *q, *next, *name;
     ngx_uint_t   refused;
 
+    if (value->len == sizeof(OL_MANIFEST_TYPE) - 1
+        && ngx_memcmp(value->data, OL_MANIFEST_TYPE, value->len) == 0)
+    {
+        return 1;
+    }
+
     last = value->data + value->len;
 
     for (p = value->data; p < last; p = end + 1) {

@@ -136,6 +136,7 @@ struct ngx_http_offload_manifest_s {         /* or what else is made for an */
                                 audience;
     time_t                      refresh;     /* when half its life is over */
     time_t                      exp;
+    time_t                      used;        /* last */
     uint64_t                    coordinators;  /* whose word it rests on */
     uint32_t                    version;     /* of the candidates */
     u_char                      signer[8];   /* the key's id, its beginning */
@@ -186,6 +187,7 @@ struct ngx_http_offload_file_s {
     unsigned                    state:2;     /* ngx_http_offload_state_e */
     unsigned                    torrent:1;   /* once READY, if it has one */
     unsigned                    gone:1;      /* no longer in a bucket */
+    unsigned                    altered:1;   /* on its way out, by a module */
     unsigned                    pinned:1;    /* not to be evicted just now */
 
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
@@ -246,6 +248,7 @@ struct ngx_http_offload_content_s {
 
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
     u_char                      root[OL_HASH_BYTES];
+    char                        text[OL_ROOT_HEX + 1];  /* the root, in hex */
     u_char                      sha256[OL_HASH_BYTES];
     time_t                      revoked;     /* likewise, with a file */
     ngx_uint_t                  generation;  /* likewise */
