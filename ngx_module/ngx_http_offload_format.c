@@ -254,9 +254,10 @@ ngx_http_offload_format_none(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_offload_format(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_http_offload_body_t   body;
-    ngx_http_offload_form_t  *form;
+    ngx_int_t                      rc;
+    ngx_http_offload_body_t        body;
+    ngx_http_offload_form_t       *form;
+    ngx_http_offload_main_conf_t  *omcf;
 
     form = &ngx_http_offload_forms[ctx->format];
 
@@ -279,6 +280,12 @@ ngx_http_offload_format(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     }
 
     if (rc != NGX_OK) {
+
+        /* what is lost may have been found out about, and is made again */
+
+        omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+        ngx_http_offload_index_kick(omcf);
+
         return NGX_HTTP_NOT_FOUND;
     }
 

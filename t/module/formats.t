@@ -138,6 +138,15 @@ $t->wait_for(sub { at('disk.iso.torrent')->{status} == 200 }, 'made again');
 ($later) = at('disk.iso.torrent')->{content} =~ /4:info(.*)8:url-list/s;
 is $later, $info, 'the same torrent';
 
+# Where nothing can be kept there are neither SHA-1s nor the list of pieces.
+rename $t->path('state'), $t->path('state.gone') or die;
+$t->write('html/unkept.bin', $t->bytes(300_000, 4));
+my $unkept = $c->root('/unkept.bin');
+is $c->get(place($unkept, 'unkept.bin.torrent'))->{status}, 404, 'no torrent';
+$m = $c->get(place($unkept, 'unkept.bin.meta4'))->{content};
+like $m, qr{<hash type="sha-256">\w{64}</hash>\n<url }, 'a Metalink without';
+rename $t->path('state.gone'), $t->path('state') or die;
+
 # Replaced, and revoked.
 $t->write('html/a/disk.iso', $t->bytes(300_000, 9));
 $t->wait_for(sub { at('disk.iso.meta4')->{status} == 404

@@ -10,7 +10,8 @@ my $key = $t->key('coordinator');
 my $bytes = $t->bytes(300_000, 1);
 $t->write("html/$_", $bytes) for qw(f.bin own.bin spa/f.bin alias/a.bin off/f.bin
     tried/f.bin regex/f.bin vanished/f.bin proxied/f.bin rewritten/f.bin
-    handled/f.bin ifs/f.bin cased/f.bin folder.bin), 'odd ü%.bin';
+    handled/f.bin ifs/f.bin cased/f.bin folder.bin
+    bypass/f.bin), 'odd ü%.bin';
 $t->write('html/own.bin.sha256', 'own');
 $t->write('html/folder.bin.meta4/index.html', 'index');
 $t->write('html/index.html', 'the page');
@@ -51,6 +52,7 @@ http {
             add_header X-Location ifs;
         }
         location /off/      { offload off; }
+        location /bypass/   { offload_bypass $http_x_bypass; }
         location ~ ^/off/.*4$ { }
     }
     server { listen 127.0.0.1:%%PORT_1%%; return 200 'the other server'; }
@@ -59,9 +61,10 @@ CONF
 
 my $c = Offload::Test::Sync->new($t, $key, $nginx->url);
 my $root = $c->offer('/f.bin', [ 1, 1 ]);
+$c->send(nodes => [ $c->node(1, url => 'http://n1.example') ]);
 $c->root($_) for qw(/own.bin /spa/f.bin /renamed/a.bin /tried/any.bin /folder.bin
     /regex/f.bin /vanished/f.bin /proxied/f.bin /ifs/f.bin /handled/f.bin
-    /odd%20%C3%BC%25.bin /cased/f.bin);
+    /odd%20%C3%BC%25.bin /cased/f.bin /bypass/f.bin);
 
 sub what {
     my ($r) = @_;
@@ -90,6 +93,14 @@ like $r->{content}, qr{<file name="odd ü%\.bin">.*>\Q$c->{url}\E/odd%20%C3%BC%2
 is $r->{headers}{'cache-control'}, 'private, no-store', 'not to be kept';
 is $c->get('/ifs/f.bin.meta4')->{headers}{'x-location'}, 'ifs',
     "the file's location answers";
+
+# No node is named to whom the site would give the file itself.
+sub nodes {
+    my $r = $c->get('/bypass/f.bin.meta4', @_);
+    return scalar(() = $r->{content} =~ m{/c/$root/}g);
+}
+is nodes(), 1, 'a node is named';
+is nodes('X-Bypass' => 1), 0, 'none where offload_bypass says so';
 
 # HEAD, and requests that don't ask for a format.
 my $head = $t->http(HEAD => $nginx->url . '/f.bin.meta4');
