@@ -78,6 +78,9 @@ hasher_end_piece(struct ol_hasher *h)
     uint8_t *hash = h->digest.table + (size_t)h->index * OL_HASH_BYTES;
     uint8_t *sha1 = h->digest.sha1 + (size_t)h->index * OL_SHA1_BYTES;
 
+    /* So far the whole is this piece: it was not hashed twice. */
+    if (h->index == 0 && EVP_MD_CTX_copy_ex(h->whole, h->piece) != 1)
+        return false;
     if (EVP_DigestFinal_ex(h->piece, hash, NULL) != 1 ||
         EVP_DigestFinal_ex(h->piece_sha1, sha1, NULL) != 1)
         return false;
@@ -109,9 +112,7 @@ ol_hasher_create(uint64_t size, struct ol_hasher **ret)
     h->piece_sha1 = EVP_MD_CTX_new();
     if (h->digest.table == NULL || h->digest.sha1 == NULL ||
         h->md_sha256 == NULL || h->md_sha1 == NULL || h->whole == NULL ||
-        h->piece == NULL || h->piece_sha1 == NULL ||
-        EVP_DigestInit_ex2(h->whole, h->md_sha256, NULL) != 1 ||
-        !hasher_start_piece(h)) {
+        h->piece == NULL || h->piece_sha1 == NULL || !hasher_start_piece(h)) {
         ol_hasher_free(h);
         return -ENOMEM;
     }
@@ -134,7 +135,7 @@ ol_hasher_update(struct ol_hasher *h, const void *data, size_t len)
 
         if (n > h->left)
             n = h->left;
-        h->failed = EVP_DigestUpdate(h->whole, p, n) != 1 ||
+        h->failed = (h->index > 0 && EVP_DigestUpdate(h->whole, p, n) != 1) ||
                     EVP_DigestUpdate(h->piece, p, n) != 1 ||
                     EVP_DigestUpdate(h->piece_sha1, p, n) != 1;
         h->left -= (uint32_t)n;
