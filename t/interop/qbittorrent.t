@@ -1,0 +1,51 @@
+# qBittorrent (libtorrent), with nothing but the web seeds of a .torrent: no
+# DHT, no peers.  It bans a seed that lies, and goes round one that is dead.
+
+use Offload::Test;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Mirrors;
+
+my $t = Offload::Test->new;
+my $m = Mirrors->new($t);
+
+# Has the file fetched; whether it came whole, and right.
+sub get {
+    my ($url) = @_;
+
+    my $dir = $t->path('out-' . $t->next('out'));
+    $t->write("$dir/f.torrent", $t->http(GET => $url)->{content});
+    $t->write("$dir/profile/qBittorrent/config/qBittorrent.conf", <<'INI');
+[LegalNotice]
+Accepted=true
+[BitTorrent]
+Session\DHTEnabled=false
+Session\LSDEnabled=false
+Session\PeXEnabled=false
+Session\AddExtensionToIncompleteFiles=true
+[Preferences]
+Connection\UPnP=false
+WebUI\Address=127.0.0.1
+INI
+    my $p = $t->spawn('qbittorrent-nox', "--profile=$dir/profile",
+        '--webui-port=' . $t->port, '--torrenting-port=' . $t->port,
+        "--save-path=$dir", "$dir/f.torrent");
+    $t->wait_for(sub { -e "$dir/f.bin" }, "qBittorrent: $url", 60);
+    $p->kill;
+    return $t->read("$dir/f.bin") eq $m->bytes;
+}
+
+ok get($m->place('torrent')), 'good nodes: the file';
+cmp_ok $m->sent->{origin}, '<', length $m->bytes, 'nodes sent of it';
+
+$m->first('dead');
+ok get($m->place('torrent')), 'a dead node first: the file';
+
+$m->first('wrong');
+ok get($m->place('torrent')), 'a lying node first: the file';
+cmp_ok $m->sent->{wrong}, '>', 0, 'though it had sent some';
+
+ok get($m->alone('torrent')), 'no node: the file';
+is $m->sent->{origin}, length $m->bytes, 'from the site';
+
+$t->done;
