@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: mk/deps.sh SET...
 #
-# Sets: build, run, test, bench, source, check.  Says what it does; says nothing
+# Sets: build, run, test, bench, source, fuzz, check.  Says what it does; says nothing
 # and takes no time when all is there.  Packages that bring a service (nginx,
 # redis-server) leave none running and none enabled that was not so before.
 
@@ -28,6 +28,9 @@ packages() {
         ;;
     source)
         echo dpkg-dev
+        ;;
+    fuzz)
+        echo clang libclang-rt-14-dev
         ;;
     check)
         echo clang clang-format cppcheck

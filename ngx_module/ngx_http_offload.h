@@ -127,6 +127,7 @@ typedef struct {
     unsigned                    shared:1;    /* not this request's own */
     unsigned                    unjudged:1;  /* the file, before this answer */
     unsigned                    placed:1;    /* asked for by its root */
+    unsigned                    learned:1;   /* of the file by this answer */
 } ngx_http_offload_ctx_t;
 
 
@@ -315,6 +316,15 @@ ngx_int_t ngx_http_offload_metrics(ngx_http_request_t *r);
 /* ngx_http_offload_peers.c: whom a client would be sent to, and why */
 
 ngx_int_t ngx_http_offload_peers_explain(ngx_http_request_t *r);
+
+/* ngx_http_offload_filter.c: an answer that is not for everyone */
+
+void ngx_http_offload_revoke(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+
+/* ngx_http_offload_altered.c: other modules' changes to a body */
+
+void ngx_http_offload_altered_init(void);
 
 /* ngx_http_offload_traffic.c: what goes out, and what may */
 

@@ -52,7 +52,7 @@ ngx_http_offload_cache_bucket(ngx_http_offload_sh_t *sh,
     hash = file->hash
            + ((uint64_t) audience->near << 32 | audience->locality)
              * 0x9e3779b97f4a7c15
-           + (audience->variant << 1 | audience->https) * 0x517cc1b7;
+           + ((uint64_t) audience->variant << 1 | audience->https) * 0x517cc1b7;
 
     return &sh->manifest_buckets[(hash ^ hash >> 32) & sh->mask];
 }

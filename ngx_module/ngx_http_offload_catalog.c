@@ -322,7 +322,7 @@ ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
     if (file->revoked) {
         file->revoked = 0;
 
-        if (file->change.key) {
+        if (file->state == NGX_HTTP_OFFLOAD_READY) {
             ngx_http_offload_file_changed(ngx_http_offload_peek(zone), file);
         }
     }
@@ -568,7 +568,11 @@ ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     file->checked = 0;
     file->pinned = 0;
 
-    ngx_http_offload_file_changed(sh, file);
+    /* what became private meanwhile, and was never told of, is not told now */
+
+    if (file->revoked == 0 || file->change.key) {
+        ngx_http_offload_file_changed(sh, file);
+    }
 
     return NGX_OK;
 

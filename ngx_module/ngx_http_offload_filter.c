@@ -29,8 +29,6 @@ static ngx_uint_t ngx_http_offload_own_host(ngx_http_request_t *r,
     ngx_str_t *site);
 static void ngx_http_offload_learn(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
-static void ngx_http_offload_revoke(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx);
 static ngx_int_t ngx_http_offload_tell(ngx_http_request_t *r, char *value);
 static ngx_int_t ngx_http_offload_fix(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
@@ -89,6 +87,8 @@ ngx_http_offload_filter_init(ngx_conf_t *cf)
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_offload_header_filter;
+
+    ngx_http_offload_altered_init();
 
     if (omcf->measure) {
         ngx_http_offload_traffic_filter();
@@ -173,6 +173,7 @@ ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         }
 
         ngx_http_offload_learn(r, ctx);
+        ctx->learned = 1;
 
         if (ctx->want != NGX_HTTP_OFFLOAD_WANT_DIRECT
             && ngx_http_offload_links(r, ctx) != NGX_OK)
@@ -452,7 +453,7 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 }
 
 
-static void
+void
 ngx_http_offload_revoke(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
     ngx_http_offload_sh_t         *sh;
