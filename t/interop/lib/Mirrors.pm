@@ -87,6 +87,7 @@ CONF
 
 sub bytes { $_[0]{bytes} }
 sub root  { $_[0]{root} }
+sub liar  { $_[0]{liar} }
 sub sync  {
     my ($self) = @_;
     return $self->{sync} //= Offload::Test::Sync->new($self->{t},
@@ -101,7 +102,7 @@ sub _bad_nodes {
     $self->{dead} = 'http://127.0.0.21:' . $t->port;
     $t->write("wrong/c/$self->{root}/f.bin",
         $t->bytes(length $self->{bytes}, 2));
-    my $nginx = $t->nginx(<<'CONF');
+    my $nginx = $self->{liar} = $t->nginx(<<'CONF');
 events {}
 http {
     default_type application/octet-stream;
