@@ -68,6 +68,31 @@ refused($zone, $ok, 'offload_peers 33;', 8, 'value must');
 refused($zone, $ok, 'offload_ttl 1s;', 8, 'between 2 seconds and 10 minutes');
 refused($zone, $ok, 'offload_ttl 11m;', 8, 'between 2 seconds and 10 minutes');
 refused($zone, $ok, 'offload_types;', 8, 'invalid number of arguments');
+refused($zone, $ok, 'offload_stale 1s;', 8, 'between 2 seconds and one day');
+refused($zone, $ok, 'offload_stale 25h;', 8, 'between 2 seconds and one day');
+refused($zone, $ok, 'offload_above fast;', 8, '"offload_above" directive invalid value');
+refused($zone, $ok, 'offload_above 1m 2m;', 8, 'invalid number of arguments in "offload_above"');
+refused($zone, $ok, 'offload_redirect maybe;', 8, 'invalid value "maybe" in "offload_redirect"');
+refused($zone, $ok, 'offload_links 2;', 8, 'invalid value "2" in "offload_links"');
+refused($zone, $ok, 'offload_bypass;', 8, 'invalid number of arguments in "offload_bypass"');
+refused($zone, $ok, 'offload_bypass $nobody;', 0, 'unknown "nobody" variable');
+refused($zone, $ok, 'offload_locality $a_$nobody;', 0, 'unknown "a_" variable');
+refused($zone, $ok, 'offload_locality DE FR;', 8, 'invalid number of arguments in "offload_locality"');
+refused($zone, $ok, 'offload_trust n1.example;', 8, 'invalid id "n1.example" in "offload_trust"');
+refused($zone, "$ok offload_node_rate many;", '', 7, '"offload_node_rate" directive invalid value');
+refused($zone, $ok, 'offload_node_rate 1m;', 8, '"offload_node_rate" directive is not allowed here');
+
+# Given twice, and where they may not be.
+refused($zone, $ok, "$_; $_;", 8, '"' . (split)[0] . '" directive is duplicate')
+    for 'offload on', 'offload_min_length 1m', 'offload_peers 3', 'offload_ttl 9s',
+        'offload_stale 9s', 'offload_above 1m', 'offload_redirect on', 'offload_links on',
+        'offload_locality DE';
+refused($zone, "$ok offload_node_rate 1m; offload_node_rate 1m;", '', 7, 'is duplicate');
+refused($zone, $ok, "$_;", 8, '"' . (split)[0] . '" directive is not allowed here')
+    for 'offload_zone 1m', 'offload_state x', 'offload_thread_pool x',
+        "offload_key $site->{file}", 'offload_site http://a', "offload_coordinator http://c $x";
+refused($zone, "$ok $_;", '', 7, '"' . (split)[0] . '" directive is not allowed here')
+    for 'offload_zone 1m', 'offload_state x', 'offload_thread_pool x', 'offload_endpoint';
 refused($zone, $ok, 'offload_endpoint x;', 8,
     'invalid value "x" in "offload_endpoint": it is "open" or nothing');
 
