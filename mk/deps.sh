@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: mk/deps.sh SET...
 #
-# Sets: build, run, test, bench, source, fuzz, check.  Says what it does; says nothing
-# and takes no time when all is there.  Packages that bring a service (nginx,
-# redis-server) leave none running and none enabled that was not so before.
+# Sets: build, run, test, bench, source, fuzz, check.  Says what it does; says
+# nothing and takes no time when all is there.  Packages that bring a service
+# (nginx, redis-server) leave none running and none enabled that was not so
+# before.
 
 set -eu
 
@@ -21,7 +22,8 @@ packages() {
         echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
             man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
             libnginx-mod-http-js libnginx-mod-http-lua \
-            libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter
+            libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter \
+            aria2 wget wget2 transmission-cli qbittorrent-nox
         ;;
     bench)
         echo wrk valgrind util-linux

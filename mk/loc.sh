@@ -5,8 +5,8 @@
 set -eu
 
 printf '%-14s %6s %6s %6s\n' part files lines code
-for part in ngx_module lib include net coordinator node client t bench demo \
-    mk; do
+for part in ngx_module lib include net coordinator node client t fuzz bench \
+    demo mk; do
     files=$(git ls-files "$part" | grep -E '\.(c|h|t|pm|pl|sh|js|mk)$|/run$' ||
         true)
     [ -n "$files" ] || continue
