@@ -102,6 +102,7 @@ unit: unit-tests ## build and run the C unit tests only
 include mk/test.mk
 include mk/run.mk
 include mk/install.mk
+include mk/fuzz.mk
 
 help: ## list the targets
 	@echo 'FLAVOUR=release debug asan ubsan tsan; V=1 shows commands'
