@@ -489,7 +489,10 @@ ngx_http_offload_links_compose(ngx_http_request_t *r,
     p = ngx_http_offload_links_targets(offer, p);
     head->urls = (uint32_t) (p - lines);
 
-    p = ngx_cpymem(p, path.data, path.len);
+    if (path.len) {
+        p = ngx_cpymem(p, path.data, path.len);
+    }
+
     head->path = (uint32_t) path.len;
 
     lines = p;
