@@ -7,7 +7,7 @@ use Offload::Test::Sync;
 
 my $t = Offload::Test->new;
 my ($key, $other) = map { $t->key($_) } qw(coordinator other);
-$t->write("html/$_.bin", $t->bytes(300_000, 1)) for 'f', 'a b';
+$t->write("html/$_.bin", $t->bytes(300_000, 1)) for 'f', 'a b', 'later';
 $t->write('html/private.bin', $t->bytes(300_000, 2));
 
 my $nginx = $t->nginx(<<'CONF',
@@ -16,6 +16,7 @@ events {}
 http {
     offload_zone  1m;
     offload_state %%DIR%%/state;
+    map $http_x_private $control { default ""; 1 private; }
 
     server {
         listen              127.0.0.1:%%PORT%%;
@@ -31,6 +32,7 @@ http {
         real_ip_header      X-From;
 
         location = /private.bin        { add_header Cache-Control private; }
+        location = /later.bin          { add_header Cache-Control $control; }
         location /.well-known/offload/ { offload_endpoint; }
     }
     server {
@@ -93,6 +95,15 @@ $c->root('/a%20b.bin');
 is ask('?path=/a%20b.bin')->{file}{path}, '/a b.bin', 'percent-decoded, once';
 $c->get('/private.bin') for 1 .. 2;
 is ask('?path=/private.bin')->{file}{root}, undef, 'a private one has no root';
+
+is $c->root('/later.bin'), $root, 'the same content elsewhere';
+is ask('?path=/later.bin')->{file}{root}, $root, 'is explained';
+$c->get('/later.bin', 'X-Private' => 1, 'Offload-Fetch' => 'direct');
+is_deeply [ sort keys %{ ask('?path=/later.bin')->{file} } ],
+    [qw(path status why)], 'private now: no more is said of it';
+like ask('?path=/later.bin')->{file}{why}, qr/not for everyone/, 'but why';
+$c->get('/later.bin', 'X-Private' => 1) for 1 .. 2;
+is_deeply ask('?path=/later.bin')->{candidates}, [], 'nor who has it';
 
 # One of each kind.
 $c->start;
