@@ -62,7 +62,10 @@ sub ask {
         . "/.well-known/offload/peers$query", headers => $o{headers});
     return $r->{status} == 200 ? $t->json($r->{content}) : $r;
 }
-sub at { my ($said, $n) = @_; (grep { $_->{n} == $n } @{ $said->{candidates} })[0] }
+sub at {
+    my ($said, $n) = @_;
+    return (grep { $_->{n} == $n } @{ $said->{candidates} })[0];
+}
 
 # What is no question.
 for ([ '', 'which file' ], [ '?path=', 'path' ], [ '?path=f.bin', 'path' ],
@@ -170,7 +173,8 @@ my $same = $s->root('/f.bin');
 $s->send(nodes => [ @n{ 1, 2 }, $s->node(6, url => 'https://n6.example') ],
     contents => { $same => [ map { [ 1, $_ ] } 1, 2, 6 ] });
 $said = ask('?path=/f.bin', %at);
-is join(' ', map { ($_->{why} // 'given') . " $_->{n}" } @{ $said->{candidates} }),
+is join(q( ), map { ($_->{why} // "given") . " $_->{n}" }
+    @{ $said->{candidates} }),
     'given 6 not https 1 not https 2', 'https only';
 is "$said->{from} $said->{locality}", '198.51.100.9 FR',
     'who asks, and offload_locality';
