@@ -97,7 +97,7 @@ hash(struct hashing_job *job, int fd, const struct ol_version *version,
                                 ol_hasher_finish(hasher, &digest) < 0))
         got = HASHING_CHANGED;
     if (got == HASHING_DONE &&
-        ol_state_save(job->state, job->path, version, &digest, err) < 0)
+        ol_state_save(job->state, job->path, version, &digest, false, err) < 0)
         got = HASHING_UNKEPT;
     if (got != HASHING_DONE)
         atomic_fetch_sub(job->hashed, done);

@@ -220,6 +220,19 @@ hash_all(struct index *index)
     return 0;
 }
 
+/* Also of what was done before it was interrupted. */
+static void
+make_durable(struct index *index)
+{
+    struct ol_error err;
+
+    if (index->counts[HASHING_DONE] > 0 &&
+        ol_state_sync(index->options.state, &err) < 0) {
+        index->counts[HASHING_UNKEPT]++;
+        complain(index, index->options.state, err.text);
+    }
+}
+
 /* What was kept of files of this folder that are gone. */
 static void
 collect(struct index *index)
@@ -373,6 +386,7 @@ index_run(struct index *index, const char *dir)
         fprintf(stderr, "offload index: no thread: %s\n", strerror(-rc));
         return OUTCOME_MEMORY;
     }
+    make_durable(index);
     if (!atomic_load(&stop))
         collect(index);
     report(index);

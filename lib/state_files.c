@@ -167,7 +167,7 @@ struct part {
 
 static int
 write_parts(int fd, const struct stat *folder, const struct part *parts,
-            unsigned count)
+            unsigned count, bool durable)
 {
     if (geteuid() == 0 && fchown(fd, folder->st_uid, folder->st_gid) < 0)
         return -errno;
@@ -177,11 +177,12 @@ write_parts(int fd, const struct stat *folder, const struct part *parts,
         if (rc < 0)
             return rc;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return durable && fsync(fd) < 0 ? -errno : 0;
 }
 
 static int
-write_file(int dir, const char *name, const struct part *parts, unsigned count)
+write_file(int dir, const char *name, const struct part *parts, unsigned count,
+           bool durable)
 {
     char temp[OL_STATE_NAME_MAX];
     struct stat folder;
@@ -197,7 +198,7 @@ write_file(int dir, const char *name, const struct part *parts, unsigned count)
     fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    rc = write_parts(fd, &folder, parts, count);
+    rc = write_parts(fd, &folder, parts, count, durable);
     if (close(fd) < 0 && rc == 0)
         rc = -errno;
     if (rc == 0 && renameat(dir, temp, dir, name) < 0)
@@ -208,7 +209,7 @@ write_file(int dir, const char *name, const struct part *parts, unsigned count)
 }
 
 static int
-table_save(int dir, const struct ol_digest *digest)
+table_save(int dir, const struct ol_digest *digest, bool durable)
 {
     char name[OL_STATE_NAME_MAX];
     size_t sha1 = (size_t)ol_state_sha1_offset(digest->size);
@@ -222,14 +223,14 @@ table_save(int dir, const struct ol_digest *digest)
         return -ENOMEM;
     parts[2].data = pieces;
     ol_state_table_name(name, digest->root);
-    rc = write_file(dir, name, parts, 3);
+    rc = write_file(dir, name, parts, 3, durable);
     free(pieces);
     return rc;
 }
 
 static int
 entry_save(int dir, const char *path, const struct ol_version *version,
-           const struct ol_digest *digest)
+           const struct ol_digest *digest, bool durable)
 {
     const char *slash = strrchr(path, '/');
     char name[OL_STATE_NAME_MAX];
@@ -252,7 +253,7 @@ entry_save(int dir, const char *path, const struct ol_version *version,
     if (rc == 0) {
         part.data = text;
         ol_state_entry_name(name, path);
-        rc = write_file(dir, name, &part, 1);
+        rc = write_file(dir, name, &part, 1, durable);
     }
     free(text);
     free(entry);
@@ -262,7 +263,7 @@ entry_save(int dir, const char *path, const struct ol_version *version,
 int
 ol_state_save(const char *dir, const char *path,
               const struct ol_version *version, const struct ol_digest *digest,
-              struct ol_error *err)
+              bool durable, struct ol_error *err)
 {
     int fd, rc;
 
@@ -272,13 +273,25 @@ ol_state_save(const char *dir, const char *path,
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return ol_error_set(err, errno, "%s: %s", dir, strerror(errno));
-    rc = table_save(fd, digest);
+    rc = table_save(fd, digest, durable);
     if (rc == 0)
-        rc = entry_save(fd, path, version, digest);
-    if (rc == 0 && fsync(fd) < 0)
+        rc = entry_save(fd, path, version, digest, durable);
+    if (rc == 0 && durable && fsync(fd) < 0)
         rc = -errno;
     if (rc < 0)
         ol_error_set(err, -rc, "writing a file: %s", strerror(-rc));
     close(fd);
+    return rc;
+}
+
+int
+ol_state_sync(const char *dir, struct ol_error *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+
+    if (fd < 0 || syncfs(fd) < 0)
+        rc = ol_error_set(err, errno, "%s: %s", dir, strerror(errno));
+    if (fd >= 0)
+        close(fd);
     return rc;
 }

@@ -174,7 +174,7 @@ ngx_http_offload_finish(ngx_http_offload_job_t *job)
 
     if (ol_state_save((char *) job->omcf->state->name.data,
                       (char *) job->name.path.data, &job->ident, &job->digest,
-                      &job->error)
+                      1, &job->error)
         != 0)
     {
         job->unsaved = 1;

@@ -91,13 +91,18 @@ int ol_state_load(const char *dir, const char *path,
                   const struct ol_version *version, struct ol_digest *ret);
 
 /*
- * Keeps a version, in place of an older one of path.  On the disk before it
- * has its name; the table before the entry that promises it.  What root
- * writes belongs to the folder's owner.  -ENAMETOOLONG: path; -errno.
+ * Keeps a version, in place of an older one of path; the table before the
+ * entry that promises it.  durable: on the disk before it has its name.  Else
+ * the caller calls ol_state_sync() in the end; what a power failure leaves of
+ * such files does not fit, and is not believed.  What root writes belongs to
+ * the folder's owner.  -ENAMETOOLONG: path; -errno.
  */
 int ol_state_save(const char *dir, const char *path,
                   const struct ol_version *version,
-                  const struct ol_digest *digest, struct ol_error *err);
+                  const struct ol_digest *digest, bool durable,
+                  struct ol_error *err);
+/* All that was saved in the folder is on the disk. */
+int ol_state_sync(const char *dir, struct ol_error *err);
 
 /*
  * Takes away what has not been of use for OL_STATE_KEEP: entries whose path

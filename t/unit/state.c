@@ -224,7 +224,8 @@ test_table(void)
     size_t len;
 
     digest_of(SIZE, 1, &digest);
-    is_int(ol_state_save(dir, path_a, &version, &digest, NULL), 0, "saved");
+    is_int(ol_state_save(dir, path_a, &version, &digest, true, NULL), 0,
+           "saved");
     ol_state_entry_name(name, path_a);
     len = read_bytes(in_dir(name), data, sizeof(data));
     is_int(ol_state_entry_parse(data, len, entry, NULL), 0, "its entry");
@@ -275,8 +276,10 @@ test_folder(void)
     digest_of(SIZE, 2, &digest);
     is_int(ol_state_load(dir, path_b, &version, &back), -ENOENT,
            "nothing is kept of it");
-    is_int(ol_state_save(dir, path_a, &version, &digest, NULL), 0,
+    is_int(ol_state_save(dir, path_a, &version, &digest, true, NULL), 0,
            "a version in place of another");
+    is_int(ol_state_sync(dir, NULL), 0, "and on the disk");
+    is_int(ol_state_sync("/nonexistent", NULL), -ENOENT, "no folder");
     is_int(ol_state_load(dir, path_a, &version, &back), 0, "it is kept");
     ok(same_digest(&digest, &back), "as it was");
     ol_digest_clear(&back);
@@ -285,12 +288,12 @@ test_folder(void)
     is_int(ol_state_load(dir, path_a, &other, &back), -ENOENT,
            "of no other version");
 
-    is_int(ol_state_save("/nonexistent", path_a, &version, &digest, &err),
+    is_int(ol_state_save("/nonexistent", path_a, &version, &digest, true, &err),
            -ENOENT, "no folder: %s", err.text);
     memset(longest, 'a', OL_STATE_PATH_MAX);
     longest[OL_STATE_PATH_MAX] = '\0';
-    is_int(ol_state_save(dir, longest, &version, &digest, NULL), -ENAMETOOLONG,
-           "a path that is too long");
+    is_int(ol_state_save(dir, longest, &version, &digest, true, NULL),
+           -ENAMETOOLONG, "a path that is too long");
 
     ol_state_entry_name(name, path_a);
     if (rename(in_dir(name), path_b) < 0)
@@ -337,9 +340,9 @@ test_collect(void)
     collect_at(later, NULL); /* what the tests before left */
     digest_of(SIZE, 3, &digest_a);
     digest_of(SIZE, 4, &digest_b);
-    ol_state_save(dir, path_a, &a, &digest_b, NULL);
-    ol_state_save(dir, path_a, &a, &digest_a, NULL);
-    ol_state_save(dir, path_b, &b, &digest_b, NULL);
+    ol_state_save(dir, path_a, &a, &digest_b, true, NULL);
+    ol_state_save(dir, path_a, &a, &digest_a, true, NULL);
+    ol_state_save(dir, path_b, &b, &digest_b, true, NULL);
     write_bytes(in_dir("0123456789abcdef.temp"), "x", 1);
     write_bytes(in_dir("somebody's"), "x", 1);
 
