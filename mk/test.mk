@@ -95,4 +95,14 @@ ifndef BENCH
 	@$(BUILT) bench/module --callgrind --contents 100000
 endif
 
-.PHONY: asan asan-nginx bench bench-module check headers test tsan ubsan
+bench-index: ## what indexing costs, against openssl and an idle worker
+	@mk/deps.sh build run bench
+	@$(MAKE) --no-print-directory all $(B)/pace
+	+@$(make_module)
+	@$(BUILT) bench/index $(BENCH)
+
+$(B)/pace: bench/pace.c $(B)/flags
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< -lm
+
+.PHONY: asan asan-nginx bench bench-index bench-module check headers test tsan ubsan
