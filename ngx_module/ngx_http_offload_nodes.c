@@ -91,6 +91,7 @@ ngx_http_offload_coordinator_get(ngx_http_offload_zone_t *zone, u_char *kid,
     found->asked = 0;
     found->seq = 0;
     found->applied = 0;
+    found->acked = 0;
     found->part = 0;
     found->parts = 0;
     found->synced = 0;
