@@ -8,8 +8,6 @@
 
 #include "ngx_http_offload_zone.h"
 
-#include "offload/encoding.h"
-
 
 ngx_http_offload_content_t *
 ngx_http_offload_content_find(ngx_http_offload_sh_t *sh, u_char *site,
@@ -97,7 +95,6 @@ ngx_http_offload_content_get(ngx_http_offload_zone_t *zone, u_char *site,
 
     ngx_memcpy(content->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
     ngx_memcpy(content->root, root, OL_HASH_BYTES);
-    ol_hex_encode(content->text, root, OL_HASH_BYTES);
     ngx_queue_init(&content->files);
     content->hash = ngx_http_offload_seeded_hash(sh, root, OL_HASH_BYTES,
                                                  (u_char *) "", 0);

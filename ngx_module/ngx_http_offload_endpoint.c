@@ -30,6 +30,7 @@ static ngx_int_t ngx_http_offload_key(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_site(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_state_site(ngx_http_request_t *r,
     ngx_http_offload_srv_conf_t *oscf);
+static void ngx_http_offload_forget_site(void *data);
 static json_t *ngx_http_offload_site_json(ngx_http_offload_srv_conf_t *oscf);
 static ngx_int_t ngx_http_offload_pieces(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_send_file(ngx_http_request_t *r,
@@ -212,6 +213,7 @@ ngx_http_offload_state_site(ngx_http_request_t *r,
     size_t                         len;
     json_t                        *json;
     struct ol_key                **key;
+    ngx_pool_cleanup_t            *cln;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -234,6 +236,17 @@ ngx_http_offload_state_site(ngx_http_request_t *r,
     sh = ngx_http_offload_peek(omcf->zone);
     (void) ngx_atomic_fetch_add(&sh->signatures, 1);
 
+    if (oscf->statement.data == NULL) {
+        cln = ngx_pool_cleanup_add(ngx_cycle->pool, 0);
+        if (cln == NULL) {
+            free(token);
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_offload_forget_site;
+        cln->data = oscf;
+    }
+
     /* answers under way have copies */
 
     free(oscf->statement.data);
@@ -243,6 +256,17 @@ ngx_http_offload_state_site(ngx_http_request_t *r,
     oscf->stated = ngx_time();
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_offload_forget_site(void *data)
+{
+    ngx_http_offload_srv_conf_t  *oscf = data;
+
+    free(oscf->statement.data);
+
+    oscf->statement.data = NULL;
 }
 
 

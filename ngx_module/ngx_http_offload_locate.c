@@ -8,6 +8,7 @@
 
 #include "ngx_http_offload.h"
 
+#include "offload/encoding.h"
 #include "offload/origin.h"
 
 
@@ -334,7 +335,7 @@ ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
     switch (file->state) {
 
     case NGX_HTTP_OFFLOAD_READY:
-        ngx_memcpy(ctx->root, file->content->text, OL_ROOT_HEX);
+        ol_hex_encode(ctx->root, file->content->root, OL_HASH_BYTES);
         ctx->rooted = 1;
         ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
         break;

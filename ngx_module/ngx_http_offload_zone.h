@@ -248,7 +248,6 @@ struct ngx_http_offload_content_s {
 
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
     u_char                      root[OL_HASH_BYTES];
-    char                        text[OL_ROOT_HEX + 1];  /* the root, in hex */
     u_char                      sha256[OL_HASH_BYTES];
     time_t                      revoked;     /* likewise, with a file */
     ngx_uint_t                  generation;  /* likewise */
