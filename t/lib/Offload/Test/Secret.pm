@@ -211,7 +211,7 @@ sub _told {
         }
     } while ($c->claims->{more});
     return @leaks if $self->{offered};
-    push @leaks, map { "a coordinator is told its $_" } $self->_words($said);
+    push @leaks, map { "a coordinator is told its $_" } $self->in($said);
     push @leaks, 'a coordinator is told its name'
         if index($said, $self->{name}) >= 0;
     return @leaks;
@@ -223,20 +223,20 @@ sub _answer {
     my ($self, $r, $way, $secret, $known) = @_;
 
     my $head = $r->{head} // '';
-    my @leaks = map { "$way: $_ in the head" } $self->_words($head);
+    my @leaks = map { "$way: $_ in the head" } $self->in($head);
     push @leaks, "$way: $1" while $head =~ /^((?:Link|Digest|Repr-Digest
         |Offload-\w+):.*?)\r?$/gimx;
     push @leaks, "$way: a manifest"
         if ($r->{headers}{'content-type'} // '') =~ /offload\+jwt/;
-    my @found = $self->_words($r->{content});
+    my @found = $self->in($r->{content});
     push @leaks, map { "$way: $_" } grep { !$known || $_ ne 'root' } @found;
     push @leaks, "$way: its bytes" if $secret && length $r->{content} > 63
         && index($self->{bytes}, substr $r->{content}, 0, 64) >= 0;
     return @leaks;
 }
 
-# Which hashes stand in a text, in any form, also within base64.
-sub _words {
+# Which of its hashes stand in a text, in any form.
+sub in {
     my ($self, $text) = @_;
 
     my @found;
