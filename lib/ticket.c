@@ -61,7 +61,8 @@ ol_ticket_parse(const char *query, size_t len, int64_t *ret_e,
     /* One spelling for each number: no leading zero, nor an empty one. */
     if (i == 2 || query[2] == '0')
         return -EBADMSG;
-    if (len - i < 3 || memcmp(query + i, "&s=", 3) != 0)
+    if (len - i < 3 || (query[i] != '&' && query[i] != ';') ||
+        memcmp(query + i + 1, "s=", 2) != 0)
         return -EBADMSG;
     i += 3;
     if (ol_base64url_decode_exact(sig, sizeof(sig), query + i, len - i) < 0)

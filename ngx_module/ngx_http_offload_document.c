@@ -81,6 +81,12 @@ ngx_http_offload_meta4_body(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         facts->nholders = 0;
     }
 
+    /* wget2 leaves "&amp;" as it is */
+
+    if (facts->nholders) {
+        *ngx_strchr(query, '&') = ';';
+    }
+
     err = ngx_http_offload_urls(r, facts, query);
     if (err != NGX_OK) {
         return err;

@@ -20,11 +20,14 @@
 int64_t ol_ticket_expiry(int64_t now);
 int ol_ticket_sign(const struct ol_key *key, const uint8_t root[OL_HASH_BYTES],
                    int64_t e, char ret[OL_TICKET_MAX]);
-/* Form only: exactly e=..&s=.. (-EBADMSG else). */
+/*
+ * Form only: exactly e=..&s=.. (-EBADMSG else).  A ';' may stand for the '&',
+ * for readers of XML who leave "&amp;" as it is.
+ */
 int ol_ticket_parse(const char *query, size_t len, int64_t *ret_e,
                     uint8_t ret_sig[OL_SIG_BYTES]);
 /*
- * The query must be exactly e=..&s=.. .  -EBADMSG: form; -ETIME: past or more
+ * The query must be of that form.  -EBADMSG: form; -ETIME: past or more
  * than OL_TICKET_AHEAD_S ahead; -EKEYREJECTED: by none of the keys.
  */
 int ol_ticket_check(const struct ol_keyset *keys,

@@ -46,11 +46,16 @@ static void
 test_extremes(void)
 {
     const uint64_t top = UINT64_MAX, half = UINT64_C(1) << 63;
-    double seam = ol_rendezvous_score_of(half, 1) - ol_rendezvous_score_of(half - 1, 1);
+    double seam =
+        ol_rendezvous_score_of(half, 1) - ol_rendezvous_score_of(half - 1, 1);
 
-    ok(isfinite(ol_rendezvous_score_of(top, 1)) && ol_rendezvous_score_of(top, 1) > 1e19, "the best");
-    ok(ol_rendezvous_score_of(top, 1) > ol_rendezvous_score_of(top - 1, 1), "is above the next");
-    ok(ol_rendezvous_score_of(0, 1) > 0 && ol_rendezvous_score_of(0, 1) < 0.03, "the worst");
+    ok(isfinite(ol_rendezvous_score_of(top, 1)) &&
+           ol_rendezvous_score_of(top, 1) > 1e19,
+       "the best");
+    ok(ol_rendezvous_score_of(top, 1) > ol_rendezvous_score_of(top - 1, 1),
+       "is above the next");
+    ok(ol_rendezvous_score_of(0, 1) > 0 && ol_rendezvous_score_of(0, 1) < 0.03,
+       "the worst");
     ok(seam >= 0 && seam < 1e-12, "no step between the two formulas");
 }
 

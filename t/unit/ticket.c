@@ -79,29 +79,14 @@ static void
 test_form(void)
 {
     static const char *const forms[] = {
-        "e=1&s=%s&x=1",
-        "s=%s&e=1",
-        "e=1&s=%s#",
-        "e=1&S=%s",
-        "e=01&s=%s",
-        "e=&s=%s",
-        "e=+1&s=%s",
-        "e=-1&s=%s",
-        "e=1%%&s=%s",
-        "?e=1&s=%s",
-        " e=1&s=%s",
-        "e=1&&s=%s",
-        "e=1;s=%s",
-        "e=0&s=%s",
-        "e=0x1&s=%s",
-        "e=1.0&s=%s",
-        "e=1000000000000000&s=%s",
-        "e=1&s=",
-        "e=1&s=%s=",
-        "e=99999999999999999999&s=%s",
-        "e=1",
-        "e=",
-        "",
+        "e=1&s=%s&x=1", "s=%s&e=1",   "e=1&s=%s#",
+        "e=1&S=%s",     "e=01&s=%s",  "e=&s=%s",
+        "e=+1&s=%s",    "e=-1&s=%s",  "e=1%%&s=%s",
+        "?e=1&s=%s",    " e=1&s=%s",  "e=1&&s=%s",
+        "e=1;&s=%s",    "e=1,s=%s",   "e=0&s=%s",
+        "e=0x1&s=%s",   "e=1.0&s=%s", "e=1000000000000000&s=%s",
+        "e=1&s=",       "e=1&s=%s=",  "e=99999999999999999999&s=%s",
+        "e=1",          "e=",         "",
         "e=1&s=A%s",
     };
     char sig[87], query[200];
@@ -113,6 +98,8 @@ test_form(void)
     snprintf(query, sizeof(query), "e=999999999999999&s=%s", sig);
     is_int(ol_ticket_parse(query, strlen(query), &e, bytes), 0, "15 digits");
     is_int(e, 999999999999999, "are read");
+    query[17] = ';';
+    is_int(ol_ticket_parse(query, strlen(query), &e, bytes), 0, "';' for '&'");
     e = 77;
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         const char *at = strstr(forms[i], "%s");

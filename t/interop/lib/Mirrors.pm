@@ -27,11 +27,11 @@ our @ISA = 'Offload::Test::System';
 
 my %BAD = (dead => 1, wrong => 2);
 
-# size => bytes of /f.bin
+# size => bytes of /f.bin, node_args => as Offload::Test::System has them
 sub new {
     my ($class, $t, %o) = @_;
 
-    my $self = bless { t => $t, nodes => [] }, $class;
+    my $self = bless { t => $t, nodes => [], %o{node_args} }, $class;
     $self->{bytes} = $t->bytes($o{size} // 3_300_000, 1);
     $t->write('html/f.bin', $self->{bytes});
     mkdir $t->path($_), chmod 0777, $t->path($_) for qw(state);
