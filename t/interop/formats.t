@@ -78,7 +78,7 @@ sub hashes {
         0 .. $n - 1 ];
 }
 
-my $ticket = qr{\?e=\d+[&;]s=[\w-]{86}};
+my $ticket = qr{\?e=\d+;s=[\w-]{86}};
 for my $name (sort keys %bytes) {
     my $text = $name;
     utf8::decode($text);
