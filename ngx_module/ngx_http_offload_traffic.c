@@ -27,6 +27,7 @@ typedef struct {                             /* a node's request */
 static ngx_int_t ngx_http_offload_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_offload_sample(ngx_http_request_t *r);
+static ngx_int_t ngx_http_offload_charge(ngx_http_offload_pull_t *pull);
 static ngx_http_offload_budget_t *ngx_http_offload_budget(
     ngx_http_offload_sh_t *sh, u_char *site);
 static off_t ngx_http_offload_cost(ngx_http_request_t *r);
@@ -209,20 +210,13 @@ ngx_http_offload_offered(ngx_http_request_t *r, off_t bytes)
 }
 
 
-/* what is charged now is a piece at most; the request's end sets it right */
-
 ngx_int_t
 ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id)
 {
-    off_t                          cost;
-    u_char                         raw[OL_HASH_BYTES];
-    ngx_uint_t                     wait;
-    ngx_http_cleanup_t            *cln;
-    ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_pull_t       *pull;
-    ngx_http_offload_budget_t     *budget;
-    ngx_http_offload_srv_conf_t   *oscf;
-    ngx_http_offload_main_conf_t  *omcf;
+    u_char                        raw[OL_HASH_BYTES];
+    ngx_http_cleanup_t           *cln;
+    ngx_http_offload_pull_t      *pull;
+    ngx_http_offload_srv_conf_t  *oscf;
 
     if (r->method != NGX_HTTP_GET
         || ol_base64url_decode_exact(raw, OL_HASH_BYTES, (char *) id->data,
@@ -234,7 +228,7 @@ ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id)
 
     cln = ngx_http_cleanup_add(r, sizeof(ngx_http_offload_pull_t));
     if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_OK;
     }
 
     pull = cln->data;
@@ -245,11 +239,28 @@ ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id)
 
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
-    if (oscf->node_rate == 0) {
-        return NGX_OK;
-    }
+    return oscf->node_rate ? ngx_http_offload_charge(pull) : NGX_OK;
+}
+
+
+/* a piece at most for now; the end of the request sets it right */
+
+static ngx_int_t
+ngx_http_offload_charge(ngx_http_offload_pull_t *pull)
+{
+    off_t                          cost;
+    ngx_uint_t                     wait;
+    ngx_http_request_t            *r;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_budget_t     *budget;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    r = pull->request;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+
     cost = ngx_http_offload_cost(r);
 
     sh = ngx_http_offload_lock(omcf->zone);
