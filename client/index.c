@@ -71,9 +71,10 @@ struct index {
     struct tree tree;
     atomic_size_t next; /* file of the tree */
     atomic_ullong hashed;
-    atomic_uint running; /* threads */
 
     pthread_mutex_t lock; /* of the rest, and of the terminal */
+    pthread_cond_t ended; /* a thread */
+    unsigned running;     /* threads */
     struct progress progress;
     unsigned long counts[HASHING_STOPPED + 1];
     unsigned long unseen; /* places that could not be looked at */
@@ -168,10 +169,14 @@ thread_run(void *arg)
         got = hashing_run(&job, &err);
         account(index, file, &job, got, &err);
     }
-    atomic_fetch_sub(&index->running, 1);
+    pthread_mutex_lock(&index->lock);
+    index->running--;
+    pthread_cond_signal(&index->ended);
+    pthread_mutex_unlock(&index->lock);
     return NULL;
 }
 
+/* With the lock. */
 static void
 show(struct index *index)
 {
@@ -179,7 +184,6 @@ show(struct index *index)
     unsigned long done = 0;
     char note[48];
 
-    pthread_mutex_lock(&index->lock);
     for (unsigned i = 0; i < HASHING_STOPPED; i++)
         done += index->counts[i];
     state.size = index->tree.bytes - index->waived;
@@ -188,10 +192,27 @@ show(struct index *index)
     snprintf(note, sizeof(note), "files %lu/%zu", done, index->tree.count);
     state.note = note;
     progress_show(&index->progress, &state, now_ms());
+}
+
+/* Until all threads have ended. */
+static void
+watch(struct index *index)
+{
+    struct timespec tick;
+
+    pthread_mutex_lock(&index->lock);
+    while (index->running > 0) {
+        show(index);
+        clock_gettime(CLOCK_REALTIME, &tick);
+        tick.tv_nsec += TICK_MS * 1000000L;
+        tick.tv_sec += tick.tv_nsec / 1000000000;
+        tick.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&index->ended, &index->lock, &tick);
+    }
+    progress_end(&index->progress);
     pthread_mutex_unlock(&index->lock);
 }
 
-/* Returns when all threads have ended. */
 static int
 hash_all(struct index *index)
 {
@@ -200,23 +221,19 @@ hash_all(struct index *index)
 
     if (wanted > index->tree.count)
         wanted = (unsigned)index->tree.count;
-    while (count < wanted) {
-        atomic_fetch_add(&index->running, 1);
-        if (pthread_create(&threads[count], NULL, thread_run, index) != 0) {
-            atomic_fetch_sub(&index->running, 1);
-            break; /* with those there are */
-        }
+    index->running = wanted;
+    while (count < wanted &&
+           pthread_create(&threads[count], NULL, thread_run, index) == 0)
         count++;
-    }
+    /* If there are fewer than wanted, these do it. */
+    pthread_mutex_lock(&index->lock);
+    index->running -= wanted - count;
+    pthread_mutex_unlock(&index->lock);
     if (count == 0 && wanted > 0)
         return -EAGAIN;
-    while (atomic_load(&index->running) > 0) {
-        show(index);
-        nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
-    }
+    watch(index);
     while (count > 0)
         pthread_join(threads[--count], NULL);
-    progress_end(&index->progress);
     return 0;
 }
 
@@ -447,7 +464,8 @@ options_parse(int argc, char **argv, struct options *options,
 enum outcome
 index_main(int argc, char **argv)
 {
-    struct index index = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct index index = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                          .ended = PTHREAD_COND_INITIALIZER};
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     enum outcome outcome;
 
