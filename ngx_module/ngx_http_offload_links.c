@@ -11,60 +11,15 @@
 #include "ngx_http_offload_links.h"
 #include "ngx_http_offload_select.h"
 
-#include "offload/encoding.h"
-#include "offload/metalink.h"
-#include "offload/torrent.h"
-
-
-/* a proxy in front may have 4 KiB for a whole header */
-#define NGX_HTTP_OFFLOAD_LINKS_LINES   3072
-#define NGX_HTTP_OFFLOAD_LINKS_NAME    (3 * 255)
-#define NGX_HTTP_OFFLOAD_LINKS_TEXT    24576 /* 32 targets with the longest */
-                                             /* URLs, and such lines */
-
-
-typedef struct {                             /* how such a text begins; then */
-                                             /* targets, URLs, path, lines */
-    uint32_t                    ntargets;
-    uint32_t                    urls;        /* their length, and so on */
-    uint32_t                    path;
-    uint32_t                    anyone;      /* lines that name no holder */
-    uint32_t                    lines;       /* all of them */
-} ngx_http_offload_links_head_t;
-
-
-typedef struct {
-    char                        id[OL_KEY_CHARS + 1];
-    char                        url[OL_URL_MAX + 1];
-    char                        geo[sizeof("; geo=xx")];
-    double                      weight;
-    uint32_t                    tier;
-    uint32_t                    slot;
-    uint32_t                    generation;
-} ngx_http_offload_holder_t;
-
-
-typedef struct {                             /* a copy of what the zone says */
-    uint64_t                    serial;
-    uint64_t                    coordinators;
-    uint32_t                    version;
-    u_char                      root[OL_HASH_BYTES];
-    u_char                      sha256[OL_HASH_BYTES];
-    unsigned                    torrent:1;
-    ngx_http_offload_audience_t
-                                audience;
-    ngx_uint_t                  nholders;
-    ngx_http_offload_holder_t   holders[OL_MANIFEST_PEERS];
-} ngx_http_offload_links_offer_t;
-
 
 static void ngx_http_offload_links_audience(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
     ngx_http_offload_audience_t *audience);
 static ngx_int_t ngx_http_offload_links_cached(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file, size_t *len);
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
+    ngx_http_offload_links_t *links);
 static ngx_int_t ngx_http_offload_links_make(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, size_t *len);
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_t *links);
 static ngx_int_t ngx_http_offload_links_offer(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer);
 static void ngx_http_offload_links_holders(ngx_http_request_t *r,
@@ -74,37 +29,9 @@ static ngx_uint_t ngx_http_offload_links_trusts(ngx_array_t *trust,
     ngx_http_offload_node_t *node);
 static void ngx_http_offload_links_geo(ngx_http_offload_holder_t *holder,
     u_char *zone, size_t len);
-static ngx_int_t ngx_http_offload_links_compose(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    size_t *len);
-static ngx_int_t ngx_http_offload_links_name(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_str_t *name);
-static ngx_int_t ngx_http_offload_links_path(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    ngx_str_t *name, ngx_str_t *path);
-static u_char *ngx_http_offload_links_targets(
-    ngx_http_offload_links_offer_t *offer, u_char *p);
-static u_char *ngx_http_offload_links_digests(u_char *p, u_char *sha256);
-static u_char *ngx_http_offload_links_described(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    ngx_str_t *name, u_char *p);
-static u_char *ngx_http_offload_links_duplicates(
-    ngx_http_offload_links_offer_t *offer, ngx_str_t *path, u_char *lines,
-    u_char *p);
 static void ngx_http_offload_links_keep(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    size_t len);
-static ngx_int_t ngx_http_offload_links_take(ngx_http_request_t *r, size_t len,
-    ngx_http_offload_links_t *links);
-
-
-/* such a text on its way out of the zone, or into it */
-
-static union {
-    ngx_http_offload_links_head_t  head;
-    ngx_http_offload_target_t      aligned;
-    u_char                         data[NGX_HTTP_OFFLOAD_LINKS_TEXT];
-} ngx_http_offload_links_text;
+    ngx_str_t *text);
 
 
 /*
@@ -158,25 +85,20 @@ ngx_int_t
 ngx_http_offload_links_get(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t *file, ngx_http_offload_links_t *links)
 {
-    size_t                         len;
     ngx_int_t                      rc;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
 
-    rc = ngx_http_offload_links_cached(r, ctx, file, &len);
+    rc = ngx_http_offload_links_cached(r, ctx, file, links);
 
     ngx_http_offload_unlock(omcf->zone);
 
-    if (rc != NGX_OK) {
-        rc = ngx_http_offload_links_make(r, ctx, &len);
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_offload_links_make(r, ctx, links);
     }
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_offload_links_take(r, len, links);
+    return rc;
 }
 
 
@@ -249,8 +171,10 @@ ngx_http_offload_links_audience(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_offload_links_cached(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file, size_t *len)
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
+    ngx_http_offload_links_t *links)
 {
+    ngx_str_t                      text;
     struct ol_key                **key;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_manifest_t   *m;
@@ -278,34 +202,34 @@ ngx_http_offload_links_cached(ngx_http_request_t *r,
     ngx_queue_remove(&m->queue);
     ngx_queue_insert_head(&sh->manifests, &m->queue);
 
-    *len = m->len;
-    ngx_memcpy(ngx_http_offload_links_text.data,
-               ngx_http_offload_manifest_text(m), m->len);
+    text.data = ngx_http_offload_manifest_text(m);
+    text.len = m->len;
 
-    return NGX_OK;
+    return ngx_http_offload_lines_take(r, &text, links);
 }
 
 
 static ngx_int_t
 ngx_http_offload_links_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    size_t *len)
+    ngx_http_offload_links_t *links)
 {
+    ngx_str_t                        text;
     ngx_http_offload_links_offer_t  *offer;
 
     offer = ngx_pcalloc(r->pool, sizeof(ngx_http_offload_links_offer_t));
 
     if (offer == NULL
         || ngx_http_offload_links_offer(r, ctx, offer) != NGX_OK
-        || ngx_http_offload_links_compose(r, ctx, offer, len) != NGX_OK)
+        || ngx_http_offload_lines_make(r, ctx, offer, &text) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_http_offload_links_keep(r, ctx, offer, *len);
+    ngx_http_offload_links_keep(r, ctx, offer, &text);
 
     (void) ngx_pfree(r->pool, offer);
 
-    return NGX_OK;
+    return ngx_http_offload_lines_take(r, &text, links);
 }
 
 
@@ -458,226 +382,11 @@ ngx_http_offload_links_geo(ngx_http_offload_holder_t *holder, u_char *zone,
 }
 
 
-static ngx_int_t
-ngx_http_offload_links_compose(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    size_t *len)
-{
-    u_char                         *p, *lines;
-    ngx_int_t                       rc;
-    ngx_str_t                       name, path;
-    ngx_http_offload_links_head_t  *head;
-
-    rc = ngx_http_offload_links_name(r, ctx, &name);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_offload_links_path(r, ctx, offer, &name, &path);
-    }
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    head = &ngx_http_offload_links_text.head;
-
-    p = ngx_http_offload_links_text.data
-        + ngx_align(sizeof(ngx_http_offload_links_head_t), sizeof(double));
-
-    head->ntargets = (uint32_t) offer->nholders;
-
-    lines = p + offer->nholders * sizeof(ngx_http_offload_target_t);
-    p = ngx_http_offload_links_targets(offer, p);
-    head->urls = (uint32_t) (p - lines);
-
-    if (path.len) {
-        p = ngx_cpymem(p, path.data, path.len);
-    }
-
-    head->path = (uint32_t) path.len;
-
-    lines = p;
-
-    p = ngx_http_offload_links_digests(p, offer->sha256);
-    p = ngx_http_offload_links_described(r, ctx, offer, &name, p);
-    head->anyone = (uint32_t) (p - lines);
-
-    p = ngx_http_offload_links_duplicates(offer, &path, lines, p);
-    head->lines = (uint32_t) (p - lines);
-
-    *len = p - ngx_http_offload_links_text.data;
-
-    return NGX_OK;
-}
-
-
-/* the last segment of the subject, encoded; NGX_DECLINED: no file's name */
-
-static ngx_int_t
-ngx_http_offload_links_name(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_str_t *name)
-{
-    size_t   len;
-    u_char  *p, *last;
-
-    last = ctx->name.sub.data + ctx->name.sub.len;
-
-    for (p = last; p[-1] != '/'; p--) { /* void */ }
-
-    len = last - p;
-
-    name->len = len + 2 * ngx_escape_uri(NULL, p, len,
-                                         NGX_ESCAPE_URI_COMPONENT);
-
-    if (len == 0 || name->len > NGX_HTTP_OFFLOAD_LINKS_NAME) {
-        return NGX_DECLINED;
-    }
-
-    name->data = ngx_pnalloc(r->pool, name->len);
-    if (name->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_escape_uri(name->data, p, len, NGX_ESCAPE_URI_COMPONENT);
-
-    return NGX_OK;
-}
-
-
-/* of the content at any holder, with a ticket */
-
-static ngx_int_t
-ngx_http_offload_links_path(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_links_offer_t *offer, ngx_str_t *name, ngx_str_t *path)
-{
-    u_char  ticket[OL_TICKET_MAX];
-
-    ngx_str_null(path);
-
-    if (offer->nholders == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_offload_content_ticket(r, offer->root, ticket) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    path->data = ngx_pnalloc(r->pool, sizeof("/c//?") - 1 + OL_ROOT_HEX
-                                      + name->len + OL_TICKET_MAX);
-    if (path->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    path->len = ngx_sprintf(path->data, "/c/%s/%V?%s", ctx->root, name, ticket)
-                - path->data;
-
-    return NGX_OK;
-}
-
-
-/* and their URLs */
-
-static u_char *
-ngx_http_offload_links_targets(ngx_http_offload_links_offer_t *offer,
-    u_char *p)
-{
-    ngx_uint_t                  i;
-    ngx_http_offload_target_t  *target;
-    ngx_http_offload_holder_t  *holder;
-
-    target = (ngx_http_offload_target_t *) p;
-    p = (u_char *) &target[offer->nholders];
-
-    for (i = 0; i < offer->nholders; i++, target++) {
-        holder = &offer->holders[i];
-
-        target->weight = holder->weight;
-        target->tier = holder->tier;
-        target->url_len = (uint32_t) ngx_strlen(holder->url);
-        ngx_memcpy(target->id, holder->id, OL_KEY_CHARS + 1);
-
-        p = ngx_cpymem(p, holder->url, target->url_len);
-    }
-
-    return p;
-}
-
-
-/* the one that clients know by now, and the one that takes its place */
-
-static u_char *
-ngx_http_offload_links_digests(u_char *p, u_char *sha256)
-{
-    u_char     text[ngx_base64_encoded_length(OL_HASH_BYTES)];
-    ngx_str_t  raw, base64;
-
-    raw.data = sha256;
-    raw.len = OL_HASH_BYTES;
-    base64.data = text;
-
-    ngx_encode_base64(&base64, &raw);
-
-    return ngx_sprintf(p, "SHA-256=%V\nsha-256=:%V:\n", &base64, &base64);
-}
-
-
-/* clients take absolute URLs only */
-
-static u_char *
-ngx_http_offload_links_described(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
-    ngx_str_t *name, u_char *p)
-{
-    ngx_http_offload_srv_conf_t  *oscf;
-
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-
-    p = ngx_sprintf(p, "<%V" NGX_HTTP_OFFLOAD_PREFIX "f/%s/%V.meta4>; "
-                    "rel=describedby; type=\"" OL_METALINK_TYPE "\"\n",
-                    &oscf->iss, ctx->root, name);
-
-    if (offer->torrent) {
-        p = ngx_sprintf(p, "<%V" NGX_HTTP_OFFLOAD_PREFIX "f/%s/%V.torrent>; "
-                        "rel=describedby; type=\"" OL_TORRENT_TYPE "\"\n",
-                        &oscf->iss, ctx->root, name);
-    }
-
-    return p;
-}
-
-
-/* as many as there is room for */
-
-static u_char *
-ngx_http_offload_links_duplicates(ngx_http_offload_links_offer_t *offer,
-    ngx_str_t *path, u_char *lines, u_char *p)
-{
-    size_t                      len;
-    ngx_uint_t                  i;
-    ngx_http_offload_holder_t  *holder;
-
-    for (i = 0; i < offer->nholders; i++) {
-        holder = &offer->holders[i];
-
-        len = ngx_strlen(holder->url) + path->len
-              + sizeof("<>; rel=duplicate; pri=32; geo=xx\n") - 1;
-
-        if (p - lines + len > NGX_HTTP_OFFLOAD_LINKS_LINES) {
-            break;
-        }
-
-        p = ngx_sprintf(p, "<%s%V>; rel=duplicate; pri=%ui%s\n", holder->url,
-                        path, i + 1, holder->geo);
-    }
-
-    return p;
-}
-
-
 /* for the next ones, unless something has changed meanwhile */
 
 static void
 ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_links_offer_t *offer, size_t len)
+    ngx_http_offload_links_offer_t *offer, ngx_str_t *text)
 {
     ngx_uint_t                     i;
     struct ol_key                **key;
@@ -707,7 +416,7 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     }
 
     m = ngx_http_offload_cache_add(omcf->zone, file, &offer->audience,
-                                   offer->nholders, len);
+                                   offer->nholders, text->len);
     if (m == NULL) {
         goto done;
     }
@@ -738,46 +447,9 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
                    sizeof(m->peers[i].id));
     }
 
-    ngx_memcpy(ngx_http_offload_manifest_text(m),
-               ngx_http_offload_links_text.data, len);
+    ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);
 
 done:
 
     ngx_http_offload_unlock(omcf->zone);
-}
-
-
-static ngx_int_t
-ngx_http_offload_links_take(ngx_http_request_t *r, size_t len,
-    ngx_http_offload_links_t *links)
-{
-    u_char                         *p;
-    ngx_http_offload_links_head_t  *head;
-
-    p = ngx_palloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, ngx_http_offload_links_text.data, len);
-
-    head = (ngx_http_offload_links_head_t *) p;
-    p += ngx_align(sizeof(ngx_http_offload_links_head_t), sizeof(double));
-
-    links->targets = (ngx_http_offload_target_t *) p;
-    links->ntargets = head->ntargets;
-    p += head->ntargets * sizeof(ngx_http_offload_target_t);
-
-    links->urls = p;
-    p += head->urls;
-
-    links->path.data = p;
-    links->path.len = head->path;
-    p += head->path;
-
-    links->lines.data = p;
-    links->lines.len = head->lines;
-    links->anyone = head->anyone;
-
-    return NGX_OK;
 }
