@@ -54,8 +54,7 @@ static ngx_http_offload_metric_t  ngx_http_offload_metrics_simple[] = {
         "Bytes of files that were sent to nodes.", pulled),
 
     ngx_http_offload_metric("offload_offloaded_bytes_total", "counter",
-        "Bytes of files for which a manifest or a redirect was given.",
-        offloaded),
+        "Bytes that clients were sent to nodes for.", offloaded),
 
     ngx_http_offload_metric("offload_confirmed_bytes_total", "counter",
         "Bytes that nodes have sent, as clients' receipts say.", confirmed),

@@ -197,11 +197,26 @@ ngx_http_offload_busy(ngx_http_request_t *r)
 }
 
 
+/* neither HEAD nor a redirected part counts for more than is fetched by it */
+
 void
 ngx_http_offload_offered(ngx_http_request_t *r, off_t bytes)
 {
+    off_t                          asked;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
+
+    if (r->method != NGX_HTTP_GET) {
+        return;
+    }
+
+    if (r->headers_out.status == NGX_HTTP_MOVED_TEMPORARILY
+        && r->headers_in.range
+        && ngx_http_offload_range(&r->headers_in.range->value, &asked)
+           == NGX_OK)
+    {
+        bytes = ngx_min(bytes, asked);
+    }
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     sh = ngx_http_offload_peek(omcf->zone);

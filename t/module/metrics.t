@@ -10,7 +10,9 @@ my ($key, $other) = map { $t->key($_) } qw(coordinator other);
 $t->write("html/$_.bin", $t->bytes(300_000, $_)) for 1 .. 3;
 $t->write('html/small.bin', 'x');
 
-my $nginx = $t->nginx(<<'CONF', SITE => $t->key('site')->{file}, X => $key->{x}, Y => $other->{x});
+my %vars = (SITE => $t->key('site')->{file}, X => $key->{x}, Y => $other->{x},
+    NODE => Offload::Test::Sync->node(1)->{id});
+my $nginx = $t->nginx(<<'CONF', %vars);
 %%MODULES%%
 events {}
 http {
@@ -29,6 +31,7 @@ http {
         offload_coordinator http://two.example %%Y%%;
         location /.well-known/offload/ { offload_endpoint; }
         location / { offload_above 1; }
+        location /to/ { alias %%DIR%%/html/; offload_redirect on; offload_trust %%NODE%%; }
     }
     server {
         listen              127.0.0.1:%%PORT_1%%;
@@ -124,6 +127,13 @@ cmp_ok $after->{requests}{direct}, '>', $before->{requests}{direct}, 'a request'
 $t->wait_for(sub { Offload::Test::Sync::is_manifest($c->get('/1.bin',
     Accept => 'application/offload+jwt')) }, 'a manifest');
 is status()->{bytes}{offloaded} - $after->{bytes}{offloaded}, 300_000, 'bytes offloaded';
+$c->root('/to/1.bin');
+$before = status()->{bytes}{offloaded};
+sub redirected { $t->http($_[0] => $nginx->url . '/to/1.bin',
+    headers => { Host => $site =~ s{.*/}{}r, Range => $_[1] })->{status} }
+is join(' ', redirected('HEAD', 'bytes=0-'), redirected('GET', 'bytes=5-999')), '302 302',
+    'redirects';
+is status()->{bytes}{offloaded} - $before, 995, 'count for what is fetched by them';
 is status()->{bytes}{direct} % 1000, $after->{bytes}{direct} % 1000,
     'a manifest is none of them';
 
