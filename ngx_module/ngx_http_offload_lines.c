@@ -15,8 +15,8 @@
 
 /* a proxy in front may have 4 KiB for a whole header */
 #define NGX_HTTP_OFFLOAD_LINES_LEN   3072
-#define NGX_HTTP_OFFLOAD_LINES_NAME    (3 * 255)
-#define NGX_HTTP_OFFLOAD_LINES_TEXT    24576 /* 32 targets with the longest */
+#define NGX_HTTP_OFFLOAD_LINES_NAME  (3 * 255)
+#define NGX_HTTP_OFFLOAD_LINES_TEXT  24576   /* 32 targets with the longest */
                                              /* URLs, and such lines */
 
 
