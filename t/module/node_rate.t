@@ -58,7 +58,7 @@ my $r = ask(0, %all, Range => 'bytes=0-786431');
 is "$r->{status} " . length $r->{content}, '206 786432', 'the first one, whole';
 $r = ask(0, %all, Range => 'bytes=0-0');
 is $r->{status}, 503, 'the next one is too early';
-is $r->{headers}{'retry-after'}, 2, 'and is told when to come again';
+like $r->{headers}{'retry-after'}, qr/^[23]$/, 'and is told when to come again';
 is $r->{content}, 'later', 'error_page has its say';
 is ask(1, %all, Range => 'bytes=0-0')->{status}, 206, 'another site has its own';
 is ask(2, %all, Range => 'bytes=0-786431')->{status}, 206, "0: any, $_" for 1 .. 3;
