@@ -14,7 +14,7 @@ my $path = '/iso/disk,%20one%E2%82%AC.iso';
 my $bytes = $t->bytes(700_000, 1);
 $t->write("html/iso/disk, one\xe2\x82\xac.iso", $bytes);
 $t->write('html/private/f.bin', $bytes);
-$t->write('html/quiet/f.bin', $bytes);
+$t->write("html/$_/f.bin", $bytes) for qw(quiet idle);
 $t->write('html/small.bin', $t->bytes(1000, 2));
 
 my $nginx = $t->nginx(<<'CONF', SITE => $site->{file}, X => $key->{x},
@@ -36,6 +36,7 @@ http {
         offload_ttl         2s;
 
         location /quiet/ { offload_links off; }
+        location /idle/ { offload_above 1000m; }
         location /private/ { add_header Cache-Control private; }
         location /.well-known/offload/ { offload_endpoint; }
     }
@@ -119,6 +120,10 @@ $c->root('/quiet/f.bin');
 $r = $t->http(GET => $nginx->url . '/quiet/f.bin');
 is_deeply lines($r), [], 'offload_links off';
 ok $r->{content} eq $bytes, 'where the file is as it was';
+$c->root('/idle/f.bin');
+$r = $t->http(GET => $nginx->url . '/idle/f.bin');
+is_deeply [ map { /rel=(\w+)/ } @{ lines($r) } ], [ ('describedby') x 2 ],
+    'while no help is needed, no holders';
 for (1, 2) {
     $r = $t->http(GET => $nginx->url . '/private/f.bin');
     is_deeply lines($r), [], 'nothing of a private file';
