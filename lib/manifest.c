@@ -21,6 +21,21 @@
 #define ETAG_MAX 255
 #define PATH_LEN_MAX (3 + OL_ROOT_HEX + 1 + OL_TICKET_MAX)
 
+static int
+sri_to_json(const struct ol_manifest *m, json_t *content)
+{
+    char sig[OL_BASE64URL_LEN(OL_SIG_BYTES) + 1];
+
+    if (m->sri_name == NULL)
+        return 0;
+    ol_base64url_encode(sig, m->sri.sig, OL_SIG_BYTES);
+    return json_object_set_new(
+        content, "sri",
+        json_pack("{s:s, s:s, s:I, s:I, s:s}", "name", m->sri_name, "key",
+                  m->sri.key, "created", (json_int_t)m->sri.created, "expires",
+                  (json_int_t)m->sri.expires, "signature", sig));
+}
+
 static json_t *
 content_to_json(const struct ol_manifest *m)
 {
@@ -35,6 +50,10 @@ content_to_json(const struct ol_manifest *m)
         json_pack("{s:s, s:I, s:I, s:s, s:s, s:s}", "root", root, "size",
                   (json_int_t)m->size, "piece_size", (json_int_t)m->piece_size,
                   "sha256", sha256, "type", m->type, "etag", m->etag);
+    if (content != NULL && sri_to_json(m, content) < 0) {
+        json_decref(content);
+        return NULL;
+    }
     if (content == NULL || m->table == NULL || len > OL_TABLE_INLINE)
         return content;
     ol_base64url_encode(table, m->table, len);
@@ -193,9 +212,63 @@ table_read(const json_t *content, struct ol_manifest *m, struct ol_error *err)
     return ol_table_check(m->table, len, m->size, m->root, err);
 }
 
+static bool
+is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+/* One segment, in the one spelling: it becomes part of a path. */
+static bool
+sri_name_ok(const char *name)
+{
+    if (name[0] == '\0')
+        return false;
+    for (const char *p = name; *p != '\0'; p++) {
+        if (*p == '%' && is_hex(p[1]) && is_hex(p[2]))
+            p += 2;
+        else if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') &&
+                 !(*p >= '0' && *p <= '9') && strchr("-._~", *p) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static int
+sri_read(const json_t *content, struct ol_manifest *m, struct ol_error *err)
+{
+    uint8_t raw[OL_KEY_BYTES];
+    uint64_t created, expires;
+    const char *key;
+    json_t *sri;
+    int rc = ol_json_object(content, "sri", 64, &sri, err);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0 ||
+        (rc = ol_json_string(sri, "name", OL_SRI_NAME_MAX, &m->sri_name, err)) <
+            0 ||
+        (rc = ol_json_bytes(sri, "key", raw, sizeof(raw), err)) < 0 ||
+        (rc = ol_json_string(sri, "key", OL_KEY_CHARS, &key, err)) < 0 ||
+        (rc = ol_json_uint(sri, "created", TIME_MAX, &created, err)) < 0 ||
+        (rc = ol_json_uint(sri, "expires", TIME_MAX, &expires, err)) < 0 ||
+        (rc = ol_json_bytes(sri, "signature", m->sri.sig, OL_SIG_BYTES, err)) <
+            0)
+        return rc;
+    if (!sri_name_ok(m->sri_name))
+        return ol_error_set(err, EBADMSG, "name: not a percent-encoded one");
+    if (expires <= created)
+        return ol_error_set(err, EBADMSG, "expires: not after created");
+    memcpy(m->sri.key, key, sizeof(m->sri.key));
+    m->sri.created = (int64_t)created;
+    m->sri.expires = (int64_t)expires;
+    return 0;
+}
+
 static int
 content_read(struct ol_manifest *m, struct ol_error *err)
 {
+    struct ol_error why;
     json_t *content;
     uint64_t piece_size;
     int rc;
@@ -223,6 +296,9 @@ content_read(struct ol_manifest *m, struct ol_error *err)
     if (!etag_ok(m->etag))
         return ol_error_set(err, EBADMSG, "etag: not a strong entity tag");
     m->piece_size = (uint32_t)piece_size;
+    rc = sri_read(content, m, &why);
+    if (rc < 0)
+        return ol_error_set(err, -rc, "sri: %s", why.text);
     return table_read(content, m, err);
 }
 

@@ -12,6 +12,7 @@
 #include "offload/content.h"
 #include "offload/error.h"
 #include "offload/key.h"
+#include "offload/sri.h"
 
 #define OL_MANIFEST_TYPE "application/offload+jwt"
 #define OL_MANIFEST_PEERS 32
@@ -38,6 +39,8 @@ struct ol_manifest {
     const char *etag;     /* strong, with quotes */
     const uint8_t *table; /* NULL unless inline */
     const char *path;     /* "/c/<root>?e=...&s=..." */
+    const char *sri_name; /* NULL: no signature for browsers */
+    struct ol_sri sri;    /* over "/c/<root>/<sri_name>" */
     size_t peer_count;
     struct ol_peer peers[OL_MANIFEST_PEERS];
     size_t tracker_count;

@@ -32,6 +32,8 @@ sample(const struct ol_key *signer, int64_t iat)
         .etag = "\"68a1b2c3-927c0\"",
         .table = table,
         .path = path,
+        .sri_name = "b%C3%BCcher%201.iso",
+        .sri = {.created = NOW, .expires = NOW + 604800, .sig = {1, 2, 3}},
         .peer_count = 2,
         .tracker_count = 1,
         .trackers = {"https://tracker.example"},
@@ -46,6 +48,7 @@ sample(const struct ol_key *signer, int64_t iat)
     ol_hex_encode(root, m.root, OL_HASH_BYTES);
     snprintf(path, sizeof(path), "/c/%s?%s", root, ticket);
     ol_base64url_encode(peer_id, m.root, OL_HASH_BYTES);
+    memcpy(m.sri.key, ol_key_x(signer), sizeof(m.sri.key));
     m.peers[0] = (struct ol_peer){peer_id, "https://n1.example", "DE"};
     m.peers[1] = (struct ol_peer){peer_id, "http://127.0.0.11:8100", ""};
     return m;
@@ -84,6 +87,10 @@ test_round_trip(void)
     is_str(got.etag, m.etag, "etag");
     is_mem(got.table, table, sizeof(table), "table");
     is_str(got.path, path, "path");
+    is_str(got.sri_name, m.sri_name, "sri: name");
+    is_str(got.sri.key, ol_key_x(key), "sri: key");
+    is_mem(got.sri.sig, m.sri.sig, OL_SIG_BYTES, "sri: signature");
+    ok(got.sri.created == NOW && got.sri.expires == NOW + 604800, "sri: times");
     is_int(got.peer_count, 2, "peers");
     is_str(got.peers[0].id, peer_id, "id");
     is_str(got.peers[0].url, "https://n1.example", "url");
@@ -99,7 +106,7 @@ test_round_trip(void)
     ol_manifest_clear(&got);
 }
 
-/* No peers, no trackers, no type, a table too large to be within. */
+/* No peers, no trackers, no type, no sri, a table too large to be within. */
 static void
 test_least_and_most(void)
 {
@@ -110,10 +117,11 @@ test_least_and_most(void)
     m.peer_count = m.tracker_count = 0;
     m.type = "";
     m.table = NULL;
+    m.sri_name = NULL;
     json = ol_manifest_to_json(&m);
     is_int(ol_manifest_from_json(json, &got, NULL), 0, "the least");
-    ok(got.table == NULL && got.peer_count == 0 && got.tracker_count == 0 &&
-           *got.type == '\0',
+    ok(got.table == NULL && got.sri_name == NULL && got.peer_count == 0 &&
+           got.tracker_count == 0 && *got.type == '\0',
        "is read so");
     ol_manifest_clear(&got);
     json_decref(json);
@@ -149,7 +157,8 @@ test_least_and_most(void)
     json_decref(json);
 }
 
-/* Where: "a", "content.a", "peers.a" (the first peer's).  value: JSON. */
+/* Where: "a", "content.a", "sri.a", "peers.a" (the first peer's).  value: JSON.
+ */
 struct change {
     const char *where, *value, *why; /* value NULL: taken away */
 };
@@ -214,6 +223,23 @@ static const struct change changes[] = {
     {"content.table", "\"AAAA\"", "piece table: 3 bytes"},
     {"content.table", "\"=\"", "table: not strict"},
     {"content.table", "[]", "table: not a string"},
+    {"content.sri", "7", "sri: not an object"},
+    {"content.sri", "{}", "sri: name: missing"},
+    {"sri.name", "\"\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a/b\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a\\r\\nX: y\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a?b\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a%2\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a%2g\"", "sri: name: not a percent-encoded"},
+    {"sri.name", "\"a%c3\"", "sri: name: not a percent-encoded"},
+    {"sri.key", NULL, "sri: key: missing"},
+    {"sri.key", "\"AAAA\"", "sri: key: not 32 bytes"},
+    {"sri.created", NULL, "sri: created: missing"},
+    {"sri.created", "-1", "sri: created: not within"},
+    {"sri.expires", NULL, "sri: expires: missing"},
+    {"sri.expires", "1790000000", "sri: expires: not after created"},
+    {"sri.signature", NULL, "sri: signature: missing"},
+    {"sri.signature", "\"AAAA\"", "sri: signature: not 64 bytes"},
     {"path", NULL, "path: missing"},
     {"path", "\"/c/\"", "path: not /c/<root>"},
     {"path", "\"//evil.example/c/\"", "path: not /c/<root>"},
@@ -252,6 +278,8 @@ change(json_t *json, const struct change *c)
 
     if (strncmp(c->where, "content.", 8) == 0)
         obj = json_object_get(json, "content");
+    else if (strncmp(c->where, "sri.", 4) == 0)
+        obj = json_object_get(json_object_get(json, "content"), "sri");
     else if (strncmp(c->where, "peers.", 6) == 0)
         obj = json_array_get(json_object_get(json, "peers"), 0);
     name = name != NULL ? name + 1 : c->where;
