@@ -57,12 +57,12 @@ $(NGINX_BIN): $(MODULE_DIR)/objs/Makefile
 	@mkdir -p $(@D)
 	$(call say,MAKE,$@)
 	$(Q)if [ -x $(NGINX_OWN)/objs/nginx ]; then \
-	    cp $(NGINX_OWN)/objs/nginx $@; \
+	    cp $(NGINX_OWN)/objs/nginx $@.new; \
 	else \
 	    $(MAKE) -C $(MODULE_DIR) -f objs/Makefile binary \
 	        $(if $(V),,> $(MODULE_DIR)/make-nginx.log) && \
-	    cp $(MODULE_DIR)/objs/nginx $@; \
-	fi
+	    cp $(MODULE_DIR)/objs/nginx $@.new; \
+	fi && mv $@.new $@
 endif
 
 # Configured anew if a file comes or goes: `config` lists them by pattern.

@@ -20,6 +20,7 @@ use constant {
     LARGE     => 1 << 20,        # of large.bin
     HOT       => 1000,           # contents whose manifests are asked for
     BATCH     => 150,            # nodes or contents in one sync: under 64 KiB
+    QUEUE     => 4000,           # files that wait to be hashed
     HOLDERS   => 24,             # of one content, at most
 };
 
@@ -40,7 +41,7 @@ http {
     server {
         listen      127.0.0.1:%%PORT%%;
         server_name 127.0.0.1;
-        root        %%DIR%%/html;
+        root        %%FOLDER%%/html;
         %%SERVER%%
     }
 }
@@ -48,7 +49,7 @@ CONF
 
 my $HTTP = <<'CONF';
     offload_zone  %%ZONE%%;
-    offload_state %%DIR%%/state;
+    offload_state %%FOLDER%%/state;
 CONF
 
 my $SERVER = <<'CONF';
@@ -60,9 +61,9 @@ my $SERVER = <<'CONF';
         offload_links       off;
 
         location /.well-known/offload/ { offload_endpoint; }
-        location /links/ { alias %%DIR%%/html/; offload_links on; }
+        location /links/ { alias %%FOLDER%%/html/; offload_links on; }
         location /redirect/ {
-            alias            %%DIR%%/html/;
+            alias            %%FOLDER%%/html/;
             offload_redirect on;
             offload_trust    %%TRUSTED%%;
         }
@@ -73,6 +74,11 @@ sub new {
     my ($class, $t, %o) = @_;
 
     my $self = bless { t => $t, %o }, $class;
+
+    # In memory: what a disk does is no matter of this.
+    $self->{folder} = File::Temp::tempdir('offload-bench-XXXXXXXX',
+        DIR => '/dev/shm', CLEANUP => 1);
+    chmod 0755, $self->{folder};
     $self->_files;
     my $key = $t->key('coordinator');
     my $zone = 8 + int($o{nodes} / 1000) + int($o{contents} / 300);
@@ -97,6 +103,7 @@ sub _nginx {
     $conf =~ s/%%$_%%/$part{$_}/ for keys %part;
     $conf =~ s/%%NAME%%/$name/;
     $conf =~ s/%%DIR%%/$dir/g;
+    $conf =~ s/%%FOLDER%%/$self->{folder}/g;
     return $self->{t}->nginx($head . $conf, CPU => Wrk::worker_mask());
 }
 
@@ -109,11 +116,10 @@ sub bare {
         sort keys %locations;
     return $self->{bare} = $self->_nginx('bare', '',
         HTTP   => "server { listen 127.0.0.1:%%PORT_1%%; $answers }",
-        SERVER => 'location /links/ { alias %%DIR%%/html/; }');
+        SERVER => 'location /links/ { alias %%FOLDER%%/html/; }');
 }
 
 sub nginx { $_[0]{nginx} }
-sub dir   { $_[0]{t}->dir }
 
 # ---------------------------------------------------------------- files
 
@@ -134,7 +140,7 @@ sub _files {
         map { $_ => CONTENT } $self->paths);
     my $block = $t->bytes(LARGE, 1);
     for my $path (sort keys %size) {
-        my $file = $t->write("html$path",
+        my $file = $t->write("$self->{folder}/html$path",
             pack('A64', $path) . substr $block, 64, $size{$path} - 64);
         utime 1_700_000_000, 1_700_000_000, $file or die "$file: $!\n";
     }
@@ -146,16 +152,25 @@ sub status {
         $self->{sync}->get('/.well-known/offload/status')->{content});
 }
 
-# Asks for every file until all are hashed.
+# Asks for as many files at a time as there is a queue for.
 sub _index {
     my ($self) = @_;
 
     my @paths = ('/large.bin', $self->paths);
-    my $end = time + 60 + @paths / 100;
-    while ($self->status->{contents} < @paths) {
-        die "indexing takes too long: " . $self->status->{contents} . "\n"
-            if time > $end;
-        Wrk::run($self->{nginx}, 0, \@paths, seconds => 1, in_order => 1);
+    my $count = 0;
+    while (my @some = splice @paths, 0, QUEUE) {
+        my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+            PeerPort => $self->{nginx}->port) or die "connect: $!\n";
+        for my $path (@some) {
+            print $s "GET $path HTTP/1.1\r\nHost: 127.0.0.1:",
+                $self->{nginx}->port, "\r\n\r\n";
+            local $/ = "\r\n\r\n";
+            my ($length) = <$s> =~ /^Content-Length: (\d+)/m;
+            read $s, my ($body), $length;
+        }
+        $count += @some;
+        $self->{t}->wait_for(sub { $self->status->{contents} == $count },
+            "$count files are hashed", 60);
     }
 }
 

@@ -14,8 +14,8 @@ sub make {
 my $help = make('help');
 is $help->{status}, 0, 'make help';
 like $help->{out}, qr/^ *$_ +\S/m, "tells of $_"
-    for qw(all module run stop test check asan ubsan tsan bench install clean
-    deps loc);
+    for qw(all module run stop test check asan asan-nginx ubsan tsan bench
+    bench-module install clean deps loc);
 
 my $start = Time::HiRes::time();
 my $deps = $t->run('mk/deps.sh', 'build', 'run', 'test');
