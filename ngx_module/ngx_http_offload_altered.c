@@ -38,9 +38,20 @@ ngx_http_offload_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_offload_module);
 
-    if (ctx && ctx->learned && !ngx_http_offload_own_body(in)) {
-        ctx->learned = 0;
-        ngx_http_offload_altered(r, ctx);
+    if (ctx && ctx->learned) {
+
+        /* what stands between several ranges, or tells of a bad one, is nginx's */
+
+        if (r->headers_out.status != NGX_HTTP_OK
+            && (r->headers_out.status != NGX_HTTP_PARTIAL_CONTENT
+                || r->headers_out.content_range == NULL))
+        {
+            ctx->learned = 0;
+
+        } else if (!ngx_http_offload_own_body(in)) {
+            ctx->learned = 0;
+            ngx_http_offload_altered(r, ctx);
+        }
     }
 
     return ngx_http_next_body_filter(r, in);
