@@ -12,6 +12,7 @@
 
 static ngx_int_t ngx_http_offload_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_uint_t ngx_http_offload_tells(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_offload_own_body(ngx_chain_t *in);
 static void ngx_http_offload_altered(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
@@ -40,12 +41,7 @@ ngx_http_offload_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     if (ctx && ctx->learned) {
 
-        /* what stands between several ranges, or tells of a bad one, is nginx's */
-
-        if (r->headers_out.status != NGX_HTTP_OK
-            && (r->headers_out.status != NGX_HTTP_PARTIAL_CONTENT
-                || r->headers_out.content_range == NULL))
-        {
+        if (!ngx_http_offload_tells(r)) {
             ctx->learned = 0;
 
         } else if (!ngx_http_offload_own_body(in)) {
@@ -55,6 +51,28 @@ ngx_http_offload_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return ngx_http_next_body_filter(r, in);
+}
+
+
+/*
+ * Not where nginx itself puts in more: a page that tells of a bad range, what
+ * stands between several, and the ends of what is read with directio
+ */
+
+static ngx_uint_t
+ngx_http_offload_tells(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->directio != NGX_OPEN_FILE_DIRECTIO_OFF) {
+        return 0;
+    }
+
+    return r->headers_out.status == NGX_HTTP_OK
+           || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
+               && r->headers_out.content_range);
 }
 
 
