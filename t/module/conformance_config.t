@@ -176,5 +176,7 @@ is scalar(grep { Offload::Test::Sync::is_manifest($c->get($_,
     Accept => 'application/offload+jwt')) } @offered), scalar(@offered),
     'they are offered';
 compare('offered', @requests);
+is join(' ', grep { !Offload::Test::Sync::is_manifest($c->get($_,
+    'Offload-Fetch' => 'manifest')) } @offered), '', 'nothing ends an offer';
 
 $t->done;

@@ -198,6 +198,10 @@ like $c->get('/plain/f.bin')->{head}, qr/^Repr-Digest: /mi,
 is $c->get('/redirect/f.bin')->{status}, 302, 'and a redirect';
 compare('offered');
 
+# Nothing that anyone may send ends an offer.
+ok Offload::Test::Sync::is_manifest($c->get("/$_/f.bin",
+    'Offload-Fetch' => 'manifest')), "$_: offered as before" for @places;
+
 # What asks for a manifest is judged against the file first.
 for my $place (@places) {
     for (grep { $_->[0] =~ /^If-(?:None|Mod|Match|Unmod).*|^both/ } @headers) {
