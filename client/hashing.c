@@ -91,6 +91,8 @@ hash(struct hashing_job *job, int fd, const struct ol_version *version,
         ol_error_set(err, ENOMEM, "no memory, or too large");
         goto out;
     }
+    if (job->spread)
+        (void)ol_hasher_spread(hasher);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     got = read_whole(job, fd, hasher, buf, &done, err);
     if (got == HASHING_DONE && (!is_still(job->path, version) ||

@@ -25,6 +25,7 @@ struct hashing_job {
     const char *state;
     const char *path;
     uint64_t min_length;
+    bool spread;           /* over two threads: there are CPUs to spare */
     uint64_t size;         /* as far as known; then: as it was */
     atomic_ullong *hashed; /* bytes, of all threads */
     const atomic_bool *stop;

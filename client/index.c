@@ -158,6 +158,8 @@ thread_run(void *arg)
         const struct tree_file *file = &index->tree.files[n];
         struct hashing_job job = {.state = index->options.state,
                                   .min_length = index->options.min_length,
+                                  .spread =
+                                      index->tree.count < index->options.jobs,
                                   .hashed = &index->hashed,
                                   .stop = &stop};
         struct ol_error err = {""};

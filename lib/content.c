@@ -1,11 +1,13 @@
 /*
- * Pieces, table, root, and the one pass that computes them.  Knows no file and
- * no thread: bytes come in order, from wherever.
+ * Pieces, table, root, and the one pass that computes them.  Knows no file:
+ * bytes come in order, from wherever.
  */
 #include "offload/content.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,16 @@ ol_digest_clear(struct ol_digest *digest)
     memset(digest, 0, sizeof(*digest));
 }
 
+/* Hashes what it is given; between "begin" and "end" all is the thread's. */
+struct helper {
+    pthread_t thread;
+    sem_t begin, end;
+    EVP_MD_CTX *whole;
+    const uint8_t *data; /* NULL: that was all */
+    size_t len;
+    bool failed;
+};
+
 struct ol_hasher {
     struct ol_digest digest; /* table and sha1 fill up as pieces end */
     uint64_t done;           /* bytes so far */
@@ -62,7 +74,75 @@ struct ol_hasher {
     bool failed;
     EVP_MD *md_sha256, *md_sha1; /* fetched once: fetching per piece costs */
     EVP_MD_CTX *whole, *piece, *piece_sha1;
+    struct helper *helper; /* or NULL */
 };
+
+static void *
+helper_run(void *arg)
+{
+    struct helper *helper = arg;
+
+    for (;;) {
+        while (sem_wait(&helper->begin) != 0)
+            ;
+        if (helper->data == NULL)
+            return NULL;
+        if (EVP_DigestUpdate(helper->whole, helper->data, helper->len) != 1)
+            helper->failed = true;
+        sem_post(&helper->end);
+    }
+}
+
+static void
+helper_begin(struct helper *helper, const uint8_t *data, size_t len)
+{
+    helper->data = data;
+    helper->len = len;
+    sem_post(&helper->begin);
+}
+
+static bool
+helper_end(struct helper *helper)
+{
+    while (sem_wait(&helper->end) != 0)
+        ;
+    return !helper->failed;
+}
+
+static void
+helper_free(struct helper *helper)
+{
+    if (helper == NULL)
+        return;
+    helper_begin(helper, NULL, 0);
+    pthread_join(helper->thread, NULL);
+    sem_destroy(&helper->begin);
+    sem_destroy(&helper->end);
+    free(helper);
+}
+
+int
+ol_hasher_spread(struct ol_hasher *h)
+{
+    struct helper *helper;
+
+    if (h->helper != NULL)
+        return 0;
+    helper = calloc(1, sizeof(*helper));
+    if (helper == NULL)
+        return -EAGAIN;
+    helper->whole = h->whole;
+    sem_init(&helper->begin, 0, 0);
+    sem_init(&helper->end, 0, 0);
+    if (pthread_create(&helper->thread, NULL, helper_run, helper) != 0) {
+        sem_destroy(&helper->begin);
+        sem_destroy(&helper->end);
+        free(helper);
+        return -EAGAIN;
+    }
+    h->helper = helper;
+    return 0;
+}
 
 static bool
 hasher_start_piece(struct ol_hasher *h)
@@ -120,24 +200,19 @@ ol_hasher_create(uint64_t size, struct ol_hasher **ret)
     return 0;
 }
 
-int
-ol_hasher_update(struct ol_hasher *h, const void *data, size_t len)
+/* In portions, the whole too if it is to be. */
+static int
+hasher_feed(struct ol_hasher *h, const uint8_t *p, size_t len, bool whole)
 {
-    const uint8_t *p = data;
-
-    if (h->failed)
-        return -EIO;
-    if (len > h->digest.size - h->done)
-        return -EFBIG;
-
     while (len > 0) {
         size_t n = len < PORTION ? len : PORTION;
 
         if (n > h->left)
             n = h->left;
-        h->failed = (h->index > 0 && EVP_DigestUpdate(h->whole, p, n) != 1) ||
-                    EVP_DigestUpdate(h->piece, p, n) != 1 ||
-                    EVP_DigestUpdate(h->piece_sha1, p, n) != 1;
+        h->failed =
+            (whole && h->index > 0 && EVP_DigestUpdate(h->whole, p, n) != 1) ||
+            EVP_DigestUpdate(h->piece, p, n) != 1 ||
+            EVP_DigestUpdate(h->piece_sha1, p, n) != 1;
         h->left -= (uint32_t)n;
         if (!h->failed && h->left == 0)
             h->failed = !hasher_end_piece(h);
@@ -148,6 +223,25 @@ ol_hasher_update(struct ol_hasher *h, const void *data, size_t len)
         len -= n;
     }
     return 0;
+}
+
+int
+ol_hasher_update(struct ol_hasher *h, const void *data, size_t len)
+{
+    /* Until then the whole is in the first piece's hash. */
+    bool beside = h->helper != NULL && h->index > 0 && len > 0;
+    int rc;
+
+    if (h->failed)
+        return -EIO;
+    if (len > h->digest.size - h->done)
+        return -EFBIG;
+    if (beside)
+        helper_begin(h->helper, data, len);
+    rc = hasher_feed(h, data, len, !beside);
+    if (beside && !helper_end(h->helper))
+        h->failed = true;
+    return h->failed ? -EIO : rc;
 }
 
 static int
@@ -183,6 +277,7 @@ ol_hasher_free(struct ol_hasher *h)
 {
     if (h == NULL)
         return;
+    helper_free(h->helper);
     EVP_MD_CTX_free(h->whole);
     EVP_MD_CTX_free(h->piece);
     EVP_MD_CTX_free(h->piece_sha1);

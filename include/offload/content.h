@@ -42,6 +42,12 @@ void ol_digest_clear(struct ol_digest *digest);
 /* One pass; may be fed from different threads, one at a time. */
 struct ol_hasher;
 int ol_hasher_create(uint64_t size, struct ol_hasher **ret);
+/*
+ * From now on a thread of its own hashes the whole, beside the pieces: sooner
+ * done, if there is a CPU for it.  -EAGAIN: there is no thread, nothing
+ * changes.
+ */
+int ol_hasher_spread(struct ol_hasher *h);
 /* -EFBIG: more than size bytes in all. */
 int ol_hasher_update(struct ol_hasher *h, const void *data, size_t len);
 /* -EBADMSG: fewer than size bytes.  The caller clears *ret. */

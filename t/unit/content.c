@@ -68,13 +68,14 @@ is_hex(const uint8_t *bytes, size_t len, const char *want, const char *name)
 }
 
 static void
-digest_of(const uint8_t *data, uint64_t size, size_t chunk,
+digest_in(const uint8_t *data, uint64_t size, size_t chunk, bool spread,
           struct ol_digest *ret)
 {
     struct ol_hasher *h;
     int bad = 0;
 
     must(ol_hasher_create(size, &h) == 0);
+    must(!spread || ol_hasher_spread(h) == 0);
     for (uint64_t at = 0; at < size; at += chunk) {
         size_t n = size - at < chunk ? (size_t)(size - at) : chunk;
 
@@ -82,6 +83,22 @@ digest_of(const uint8_t *data, uint64_t size, size_t chunk,
     }
     must(bad == 0 && ol_hasher_finish(h, ret) == 0);
     ol_hasher_free(h);
+}
+
+/* In one thread and in two, which has to be the same. */
+static void
+digest_of(const uint8_t *data, uint64_t size, size_t chunk,
+          struct ol_digest *ret)
+{
+    struct ol_digest two;
+
+    digest_in(data, size, chunk, false, ret);
+    digest_in(data, size, chunk, true, &two);
+    must(memcmp(ret->root, two.root, OL_HASH_BYTES) == 0 &&
+         memcmp(ret->sha256, two.sha256, OL_HASH_BYTES) == 0 &&
+         memcmp(ret->sha1, two.sha1, (size_t)two.piece_count * OL_SHA1_BYTES) ==
+             0);
+    ol_digest_clear(&two);
 }
 
 /* FIPS 180-4's examples: "abc", and a million times "a" (four pieces). */
