@@ -18,6 +18,7 @@
 
 
 #define NGX_HTTP_OFFLOAD_SITES        8      /* names of one site */
+#define NGX_HTTP_OFFLOAD_INSTANCES    8      /* of nginx, for one site */
 #define NGX_HTTP_OFFLOAD_SIGNATURES   200    /* of manifests, a second and */
                                              /* worker */
 #define NGX_HTTP_OFFLOAD_TRUST        256    /* nodes in offload_trust */
@@ -44,6 +45,8 @@ typedef struct {
     ngx_array_t                *keys;        /* of struct ol_key * */
     ngx_array_t                *sites;       /* of ngx_str_t, likewise */
     ngx_array_t                *coordinators;  /* of ..._tracker_t */
+    ngx_array_t                *instances;   /* of ngx_str_t: where each */
+                                             /* nginx takes syncs */
 
     ngx_str_t                   iss;         /* the first of the sites */
     u_char                      id[NGX_HTTP_OFFLOAD_SITE_LEN];
@@ -72,6 +75,7 @@ typedef struct {
     uint32_t                    trusted;     /* a hash of these */
     ngx_http_complex_value_t   *locality;
     ngx_flag_t                  links;
+    ngx_flag_t                  sri;
 
     void                      **all;         /* modules' configurations, */
     void                      **outer;       /* and those around them */
@@ -128,6 +132,7 @@ typedef struct {
     unsigned                    unjudged:1;  /* the file, before this answer */
     unsigned                    placed:1;    /* asked for by its root */
     unsigned                    learned:1;   /* of the file by this answer */
+    unsigned                    verifies:1;  /* will verify what a node gives */
 } ngx_http_offload_ctx_t;
 
 
@@ -141,6 +146,8 @@ char *ngx_http_offload_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_offload_set_sync(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -243,6 +250,16 @@ ngx_int_t ngx_http_offload_links(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_offload_redirect(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
+
+/* ngx_http_offload_sri.c: signatures that browsers verify */
+
+ngx_uint_t ngx_http_offload_sri_asked(ngx_http_request_t *r);
+ngx_uint_t ngx_http_offload_sri_file(ngx_http_offload_file_t *file);
+ngx_int_t ngx_http_offload_sri(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+ngx_int_t ngx_http_offload_sri_open(ngx_http_request_t *r);
+ngx_int_t ngx_http_offload_sri_manifest(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx, u_char *root, struct ol_manifest *m);
 
 /* ngx_http_offload_format.c: a content as a .meta4 and the like */
 

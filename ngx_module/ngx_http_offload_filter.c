@@ -18,6 +18,8 @@ typedef enum {
 
 static ngx_int_t ngx_http_offload_filter_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_offload_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_offload_unmodified(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 static ngx_int_t ngx_http_offload_direct(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 static ngx_http_offload_verdict_e ngx_http_offload_judge(
@@ -116,8 +118,10 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
     {
         /* a 304, though in a manifest's place, is the file's own */
 
-        if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED && !ctx->shared) {
-            ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
+        if (r->headers_out.status == NGX_HTTP_NOT_MODIFIED
+            && ngx_http_offload_unmodified(r, ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         return ngx_http_next_header_filter(r);
@@ -159,24 +163,69 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
 }
 
 
+/* a cache takes the headers of a 304 for those that it has */
+
+static ngx_int_t
+ngx_http_offload_unmodified(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_http_offload_outcome_e    outcome;
+    ngx_http_offload_loc_conf_t  *olcf;
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    if (!ctx->shared) {
+        ctx->outcome = NGX_HTTP_OFFLOAD_DIRECT;
+    }
+
+    if (!olcf->sri || ctx->want == NGX_HTTP_OFFLOAD_WANT_DIRECT
+        || ngx_http_offload_guarded(r) || ngx_http_offload_is_private(r))
+    {
+        return NGX_OK;
+    }
+
+    if (ctx->shared) {
+        outcome = ctx->outcome;
+
+        ctx = ngx_http_offload_ctx_create(r, ctx->want);
+        if (ctx == NULL) {
+            return NGX_OK;
+        }
+
+        ctx->outcome = outcome;
+    }
+
+    return ngx_http_offload_sri(r, ctx);
+}
+
+
 /* an answer by another handler, most likely the static one, with the file */
 
 static ngx_int_t
 ngx_http_offload_direct(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
+    ngx_http_offload_loc_conf_t  *olcf;
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    ctx->verifies = 0;
+
     switch (ngx_http_offload_judge(r)) {
 
     case NGX_HTTP_OFFLOAD_PLAIN:
         if (ctx->want == NGX_HTTP_OFFLOAD_WANT_BYPASS) {
             ctx->outcome = NGX_HTTP_OFFLOAD_BYPASS;
-            return NGX_OK;
+            return olcf->sri ? ngx_http_offload_sri(r, ctx) : NGX_OK;
         }
 
         ngx_http_offload_learn(r, ctx);
         ctx->learned = 1;
 
-        if (ctx->want != NGX_HTTP_OFFLOAD_WANT_DIRECT
-            && ngx_http_offload_links(r, ctx) != NGX_OK)
+        if (ctx->want == NGX_HTTP_OFFLOAD_WANT_DIRECT) {
+            break;
+        }
+
+        if (ngx_http_offload_links(r, ctx) != NGX_OK
+            || (olcf->sri && ngx_http_offload_sri(r, ctx) != NGX_OK))
         {
             return NGX_ERROR;
         }
@@ -390,9 +439,11 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
     ngx_http_offload_version_t     version;
+    ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     version.size = r->headers_out.content_length_n;
     version.mtime = r->headers_out.last_modified_time;
@@ -432,6 +483,7 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         ctx->outcome = NGX_HTTP_OFFLOAD_INELIGIBLE;
 
     } else {
+        file->sri = olcf->sri;
         ngx_http_offload_index_again(omcf->zone, file);
 
         if (ctx->outcome != NGX_HTTP_OFFLOAD_NOPEERS
@@ -523,6 +575,8 @@ ngx_http_offload_fix(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     };
     static ngx_str_t  control = ngx_string("private, no-store");
     static ngx_str_t  vary = ngx_string("Accept, Offload-Fetch");
+    static ngx_str_t  signature =
+                      ngx_string("Accept, Offload-Fetch, Accept-Signature");
 
     part = &r->headers_out.headers.part;
     i = 0;
@@ -557,7 +611,14 @@ ngx_http_offload_fix(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (ngx_http_offload_add_header(r, &names[1], &vary) != NGX_OK) {
+    if (ngx_http_offload_add_header(r, &names[1],
+                                    ctx->verifies ? &signature : &vary)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->verifies && ngx_http_offload_sri_open(r) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -60,6 +60,7 @@ ngx_http_offload_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_str_t                     node;
+    ngx_uint_t                    verifies;
     ngx_http_offload_ctx_t       *ctx;
     ngx_http_offload_want_e       want;
     ngx_http_offload_loc_conf_t  *olcf;
@@ -113,8 +114,12 @@ ngx_http_offload_handler(ngx_http_request_t *r)
         want = NGX_HTTP_OFFLOAD_WANT_FILE;
     }
 
+    verifies = olcf->sri && want == NGX_HTTP_OFFLOAD_WANT_FILE
+               && ngx_http_offload_sri_asked(r);
+
     if (want == NGX_HTTP_OFFLOAD_WANT_DIRECT
-        || (want == NGX_HTTP_OFFLOAD_WANT_FILE && !olcf->redirect))
+        || (want == NGX_HTTP_OFFLOAD_WANT_FILE && !olcf->redirect
+            && !verifies))
     {
         return ngx_http_offload_static(r, want);
     }
@@ -123,6 +128,8 @@ ngx_http_offload_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         return NGX_DECLINED;
     }
+
+    ctx->verifies = verifies;
 
     return ngx_http_offload_asked(r, ctx);
 }

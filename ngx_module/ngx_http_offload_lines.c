@@ -30,8 +30,6 @@ typedef struct {                             /* how such a text begins; then */
 } ngx_http_offload_lines_head_t;
 
 
-static ngx_int_t ngx_http_offload_lines_name(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_str_t *name);
 static ngx_int_t ngx_http_offload_lines_path(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
     ngx_str_t *name, ngx_str_t *path);
@@ -111,7 +109,7 @@ ngx_http_offload_lines_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
 /* the last segment of the subject, encoded; NGX_DECLINED: no file's name */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_offload_lines_name(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_str_t *name)
 {

@@ -163,7 +163,9 @@ ngx_http_offload_links_audience(ngx_http_request_t *r,
 
     ngx_http_offload_audience(ngx_http_offload_peek(omcf->zone),
                               file->content, &ctx->client,
-                              NGX_HTTP_OFFLOAD_LINKS, audience);
+                              ctx->verifies ? NGX_HTTP_OFFLOAD_HOLDERS
+                                            : NGX_HTTP_OFFLOAD_LINKS,
+                              audience);
 
     audience->locality += olcf->trusted + (uint32_t) olcf->peers;
 }
@@ -282,7 +284,7 @@ done:
 }
 
 
-/* complete ones that this location trusts, best first */
+/* complete ones, best first, that the location trusts or the client checks */
 
 static void
 ngx_http_offload_links_holders(ngx_http_request_t *r,
@@ -301,7 +303,7 @@ ngx_http_offload_links_holders(ngx_http_request_t *r,
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
-    if (olcf->trust == NULL) {
+    if (olcf->trust == NULL && !ctx->verifies) {
         return;
     }
 
@@ -319,7 +321,8 @@ ngx_http_offload_links_holders(ngx_http_request_t *r,
         }
 
         if (!choice->candidate.held
-            || !ngx_http_offload_links_trusts(olcf->trust, node))
+            || (!ctx->verifies
+                && !ngx_http_offload_links_trusts(olcf->trust, node)))
         {
             continue;
         }
@@ -428,7 +431,7 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     m->exp = ngx_time() - ngx_time() % OL_TICKET_WINDOW_S + OL_TICKET_WINDOW_S;
 
-    if (olcf->trust && offer->nholders == 0) {
+    if ((olcf->trust || ctx->verifies) && offer->nholders == 0) {
         m->refresh = ngx_time() + 1;
 
     } else {

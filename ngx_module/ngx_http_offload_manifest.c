@@ -34,6 +34,7 @@ typedef struct {                             /* a copy of what the zone says */
     u_char                      sha256[OL_HASH_BYTES];
     u_char                      table[OL_TABLE_INLINE];
     uint32_t                    table_len;
+    unsigned                    sri:1;
     char                        type[NGX_HTTP_OFFLOAD_TYPE_LEN + 1];
     char                        etag[NGX_HTTP_OFFLOAD_ETAG_LEN + 1];
     ngx_uint_t                  npeers;
@@ -200,6 +201,7 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     offer->ident = file->ident;
     offer->version = content->version;
     offer->table_len = content->table_len;
+    offer->sri = file->sri && ngx_http_offload_sri_file(file);
 
     ngx_memcpy(offer->root, content->root, OL_HASH_BYTES);
     ngx_memcpy(offer->sha256, content->sha256, OL_HASH_BYTES);
@@ -281,6 +283,12 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     m.path = path;
 
     ngx_http_offload_describe(offer, oscf, &m);
+
+    if (offer->sri
+        && ngx_http_offload_sri_manifest(r, ctx, offer->root, &m) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     json = ol_manifest_to_json(&m);
     if (json == NULL) {

@@ -109,6 +109,13 @@ static ngx_command_t  ngx_http_offload_commands[] = {
       0,
       NULL },
 
+    { ngx_string("offload_sync"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_offload_set_sync,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("offload_coordinator"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE2,
       ngx_http_offload_set_coordinator,
@@ -205,6 +212,13 @@ static ngx_command_t  ngx_http_offload_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_offload_loc_conf_t, links),
+      NULL },
+
+    { ngx_string("offload_sri"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_offload_loc_conf_t, sri),
       NULL },
 
       ngx_null_command
@@ -305,6 +319,7 @@ ngx_http_offload_create_srv_conf(ngx_conf_t *cf)
     conf->keys = NGX_CONF_UNSET_PTR;
     conf->sites = NGX_CONF_UNSET_PTR;
     conf->coordinators = NGX_CONF_UNSET_PTR;
+    conf->instances = NGX_CONF_UNSET_PTR;
     conf->node_rate = NGX_CONF_UNSET_SIZE;
 
     return conf;
@@ -320,6 +335,7 @@ ngx_http_offload_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->keys, prev->keys, NULL);
     ngx_conf_merge_ptr_value(conf->sites, prev->sites, NULL);
     ngx_conf_merge_ptr_value(conf->coordinators, prev->coordinators, NULL);
+    ngx_conf_merge_ptr_value(conf->instances, prev->instances, NULL);
     ngx_conf_merge_size_value(conf->node_rate, prev->node_rate, 0);
 
     return ngx_http_offload_merge_site(cf, conf);
@@ -360,6 +376,7 @@ ngx_http_offload_create_loc_conf(ngx_conf_t *cf)
     conf->trust = NGX_CONF_UNSET_PTR;
     conf->locality = NGX_CONF_UNSET_PTR;
     conf->links = NGX_CONF_UNSET;
+    conf->sri = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -400,6 +417,7 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->trust, prev->trust, NULL);
     ngx_conf_merge_ptr_value(conf->locality, prev->locality, NULL);
     ngx_conf_merge_value(conf->links, prev->links, 1);
+    ngx_conf_merge_value(conf->sri, prev->sri, 0);
 
     /* all types, unless some are named */
 

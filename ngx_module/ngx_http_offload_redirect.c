@@ -1,8 +1,9 @@
 
 /*
- * Sends clients that know no manifest on to a node: only to one that this
- * location trusts and that holds all of the file, since they will take what
- * they get.  Anything in doubt is a reason to give the file.
+ * Sends clients that know no manifest on to a node that holds all of the file:
+ * only to one that this location trusts, since they will take what they get,
+ * unless they say that they verify it.  Anything in doubt is a reason to give
+ * the file.
  */
 
 
@@ -37,7 +38,7 @@ ngx_http_offload_redirect(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
-    if (olcf->trust == NULL
+    if ((olcf->trust == NULL && !ctx->verifies)
         || ngx_http_offload_redirect_conditional(r)
         || ngx_http_offload_client(r, ctx) != NGX_OK
         || ngx_http_offload_redirect_links(r, ctx, &links) != NGX_OK
@@ -55,7 +56,7 @@ ngx_http_offload_redirect(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
     r->headers_out.status = NGX_HTTP_MOVED_TEMPORARILY;
 
-    if ((olcf->links
+    if ((olcf->links && !ctx->verifies
          && ngx_http_offload_links_add(r, &links, 1) != NGX_OK)
         || ngx_http_offload_redirect_location(r, &url, &links.path) != NGX_OK)
     {
@@ -88,13 +89,24 @@ ngx_http_offload_redirect_links(ngx_http_request_t *r,
 {
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
+    ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
     file = ngx_http_offload_locate(r, ctx);
 
     if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY) {
+        ngx_http_offload_unlock(omcf->zone);
+        return NGX_DECLINED;
+    }
+
+    if (ctx->verifies && !ngx_http_offload_sri_file(file)) {
+        ctx->verifies = 0;
+    }
+
+    if (!ctx->verifies && (!olcf->redirect || olcf->trust == NULL)) {
         ngx_http_offload_unlock(omcf->zone);
         return NGX_DECLINED;
     }

@@ -120,6 +120,8 @@ typedef struct {                             /* clients that get the same */
 #define NGX_HTTP_OFFLOAD_VARIANTS  8         /* of manifests with peers */
 #define NGX_HTTP_OFFLOAD_PEERLESS  8         /* one without */
 #define NGX_HTTP_OFFLOAD_LINKS     9         /* lines of a direct answer */
+#define NGX_HTTP_OFFLOAD_HOLDERS   10        /* for clients that verify */
+#define NGX_HTTP_OFFLOAD_SRI       11        /* signatures for browsers */
 
 
 typedef struct ngx_http_offload_manifest_s  ngx_http_offload_manifest_t;
@@ -188,6 +190,7 @@ struct ngx_http_offload_file_s {
     unsigned                    torrent:1;   /* once READY, if it has one */
     unsigned                    gone:1;      /* no longer in a bucket */
     unsigned                    altered:1;   /* on its way out, by a module */
+    unsigned                    sri:1;       /* signed for browsers, too */
     unsigned                    pinned:1;    /* not to be evicted just now */
 
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
