@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_offload_keep_key(ngx_conf_t *cf,
     struct ol_key *key);
 static char *ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url,
     ngx_str_t *ret, ngx_uint_t foreign);
+static char *ngx_http_offload_set_origins(ngx_conf_t *cf,
+    ngx_array_t **origins, ngx_uint_t foreign);
 static char *ngx_http_offload_default_site(ngx_conf_t *cf,
     ngx_http_offload_srv_conf_t *conf);
 static char *ngx_http_offload_copy_origin(ngx_conf_t *cf,
@@ -192,9 +194,6 @@ ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_offload_srv_conf_t  *oscf = conf;
 
-    ngx_str_t   *value, *site;
-    ngx_uint_t   i;
-
     if (oscf->sites != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
@@ -203,20 +202,49 @@ ngx_http_offload_set_site(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "has too many names: a site has 8 at most";
     }
 
-    oscf->sites = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-    if (oscf->sites == NULL) {
+    return ngx_http_offload_set_origins(cf, &oscf->sites, 0);
+}
+
+
+char *
+ngx_http_offload_set_sync(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_offload_srv_conf_t  *oscf = conf;
+
+    if (oscf->instances != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    if (cf->args->nelts - 1 > NGX_HTTP_OFFLOAD_INSTANCES) {
+        return "names too many instances: a site has 8 at most";
+    }
+
+    return ngx_http_offload_set_origins(cf, &oscf->instances, 1);
+}
+
+
+static char *
+ngx_http_offload_set_origins(ngx_conf_t *cf, ngx_array_t **origins,
+    ngx_uint_t foreign)
+{
+    ngx_str_t   *value, *origin;
+    ngx_uint_t   i;
+
+    *origins = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                sizeof(ngx_str_t));
+    if (*origins == NULL) {
         return NGX_CONF_ERROR;
     }
 
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
-        site = ngx_array_push(oscf->sites);
-        if (site == NULL) {
+        origin = ngx_array_push(*origins);
+        if (origin == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_http_offload_parse_origin(cf, &value[i], site, 0)
+        if (ngx_http_offload_parse_origin(cf, &value[i], origin, foreign)
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;

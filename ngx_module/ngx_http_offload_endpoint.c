@@ -273,13 +273,15 @@ ngx_http_offload_forget_site(void *data)
 static json_t *
 ngx_http_offload_site_json(ngx_http_offload_srv_conf_t *oscf)
 {
-    json_t                      *names, *trackers, *json;
+    json_t                      *names, *trackers, *syncs, *json;
     ngx_str_t                   *site;
     ngx_uint_t                   i;
+    ngx_array_t                 *instances;
     ngx_http_offload_tracker_t  *tracker;
 
     names = json_array();
     trackers = json_array();
+    syncs = json_array();
 
     site = oscf->sites->elts;
 
@@ -299,14 +301,27 @@ ngx_http_offload_site_json(ngx_http_offload_srv_conf_t *oscf)
         }
     }
 
-    json = json_pack("{s:s, s:I, s:I, s:o, s:o, s:[s+]}",
+    instances = oscf->instances ? oscf->instances : oscf->sites;
+    site = instances->elts;
+
+    /* without a word on them there is one, under the site's first name */
+
+    for (i = 0; i < (oscf->instances ? instances->nelts : 1); i++) {
+        (void) json_array_append_new(syncs,
+                                     json_sprintf("%s%s",
+                                                  (char *) site[i].data,
+                                                  NGX_HTTP_OFFLOAD_PREFIX
+                                                  "sync"));
+    }
+
+    json = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}",
                      "iss", oscf->iss.data,
                      "iat", (json_int_t) ngx_time(),
                      "exp", (json_int_t) ngx_time()
                             + NGX_HTTP_OFFLOAD_SITE_TTL,
                      "names", names,
                      "coordinators", trackers,
-                     "sync", oscf->iss.data, NGX_HTTP_OFFLOAD_PREFIX "sync");
+                     "sync", syncs);
 
     return json;
 }

@@ -54,6 +54,9 @@ refused("$zone offload_thread_pool a; offload_thread_pool b;", $ok, '', 4, 'is d
 refused($zone, "$ok offload_site example.org;", '', 7, 'invalid URL "example.org" in "offload_site"');
 refused($zone, "$ok offload_site https://e.org/path;", '', 7, 'https://e.org/path');
 refused($zone, "$ok offload_site http://a; offload_site http://b;", '', 7, 'is duplicate');
+refused($zone, "$ok offload_sync http://a; offload_sync http://b;", '', 7, 'is duplicate');
+refused($zone, "$ok offload_sync http://a:81;", '', 7, 'invalid port in "http://a:81" in "offload_sync"');
+refused($zone, "$ok offload_sync @{[ map { qq(http://h$_) } 1 .. 9 ]};", '', 7, '8 at most');
 refused($zone, "$ok offload_site @{[ map { qq(http://h$_) } 1 .. 9 ]};", '', 7, '8 at most');
 refused($zone, "$ok offload_coordinator http://c;", '', 7, 'invalid number of arguments');
 refused($zone, "$ok offload_coordinator ftp://c $x;", '', 7, 'ftp://c');
