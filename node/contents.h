@@ -39,6 +39,7 @@ struct opened {
     uint64_t slow_until[OL_OWNERS_MAX]; /* loop ms: nodes that failed */
     struct refresh *refresh;            /* pull.c's: manifest on its way */
     uint64_t refresh_after;             /* loop ms */
+    uint64_t renew_after;               /* loop ms: pull_ticket.c's */
     uint64_t switch_after;              /* loop ms: pull_switch.c's */
     TAILQ_ENTRY(opened) link;           /* contents.c's, while unused */
     struct content *content;

@@ -25,6 +25,7 @@
 #define AHEAD_MAX 8            /* pieces wanted ahead of the reader */
 #define AHEAD_BYTES (8u << 20) /* but no more than these, or one piece */
 #define HAVE_TEXT_MAX 1024     /* characters of Offload-Have */
+#define SRI_SPARE_S 302400     /* half a week: then a newer one is fetched */
 
 struct ahead {
     struct delivery *delivery;
@@ -254,6 +255,32 @@ close_body(void *arg)
 
 /* The decision */
 
+/* The name in the path, still encoded; "": none. */
+static const char *
+name_of(const struct delivery *d)
+{
+    const char *name = http_path(d->request) + 3 + OL_ROOT_HEX;
+
+    return *name == '/' ? name + 1 : name;
+}
+
+/* A browser that wants a signature comes again, or another one does. */
+static void
+renew_signature(struct delivery *d)
+{
+    const char *asked = http_header(d->request, "Accept-Signature");
+    const struct ol_manifest *m = &d->content->open->manifest;
+
+    if (asked == NULL || d->range.kind != RANGE_WHOLE || *name_of(d) == '\0' ||
+        !ol_sri_type(m->type, strlen(m->type)))
+        return;
+    if (m->sri_name == NULL ||
+        (strcmp(m->sri_name, name_of(d)) == 0 &&
+         (m->sri.expires < time(NULL) + SRI_SPARE_S ||
+          !ol_sri_asks(asked, strlen(asked), m->sri.key))))
+        pull_renew(d->node->puller, d->content);
+}
+
 /* stream: pieces are still to come. */
 static void
 answer(struct delivery *d, bool stream)
@@ -265,7 +292,8 @@ answer(struct delivery *d, bool stream)
     int status = d->range.kind == RANGE_PART ? 206 : 200;
     bool head_only = strcmp(http_method(d->request), "HEAD") == 0;
 
-    head_fill(&head, d->content, &d->range);
+    head_fill(&head, d->content, &d->range, name_of(d), time(NULL));
+    renew_signature(d);
     if (!head_only && (stream || rate_limited(node->rate))) {
         d->streaming = true;
         d->rate.wake = on_rate;
@@ -413,7 +441,7 @@ not_content(struct delivery *d)
                  : d->range.kind == RANGE_UNMATCHED  ? 412
                                                      : 416;
 
-    head_fill(&head, d->content, &d->range);
+    head_fill(&head, d->content, &d->range, name_of(d), time(NULL));
     http_reply(d->request, status, head.lines, NULL, 0);
     delivery_free(d);
 }

@@ -47,11 +47,38 @@ fill_digest(struct head *head, const uint8_t sha256[OL_HASH_BYTES])
              "Repr-Digest: sha-256=:%s:", (const char *)text);
 }
 
+/* By its site, for the whole of it under this name. */
+static bool
+is_signed(const struct ol_manifest *m, const struct range *range,
+          const char *name, int64_t now)
+{
+    return range->kind == RANGE_WHOLE && m->sri_name != NULL &&
+           strcmp(name, m->sri_name) == 0 && now < m->sri.expires &&
+           strlen(m->type) <= TYPE_MAX && ol_sri_type(m->type, strlen(m->type));
+}
+
+static unsigned
+fill_sri(struct head *head, const struct ol_manifest *m, unsigned n)
+{
+    char text[OL_SRI_LINE_MAX];
+
+    ol_sri_digest(m->sha256, text);
+    snprintf(head->sri[0], sizeof(head->sri[0]), "Unencoded-Digest: %s", text);
+    ol_sri_input(&m->sri, text);
+    snprintf(head->sri[1], sizeof(head->sri[1]), "Signature-Input: %s", text);
+    ol_sri_signature(&m->sri, text);
+    snprintf(head->sri[2], sizeof(head->sri[2]), "Signature: %s", text);
+    for (unsigned i = 0; i < 3; i++)
+        head->lines[n++] = head->sri[i];
+    return n;
+}
+
 void
 head_fill(struct head *head, const struct content *content,
-          const struct range *range)
+          const struct range *range, const char *name, int64_t now)
 {
     const struct ol_manifest *m = &content->open->manifest;
+    bool sri = is_signed(m, range, name, now);
     unsigned n = 0;
 
     snprintf(head->etag, sizeof(head->etag), "ETag: \"%s\"", content->hex);
@@ -68,7 +95,8 @@ head_fill(struct head *head, const struct content *content,
     head->lines[n++] = "Accept-Ranges: bytes";
     if (range->kind == RANGE_WHOLE || range->kind == RANGE_PART) {
         snprintf(head->type, sizeof(head->type), "Content-Type: %s",
-                 head_type_ok(m->type) ? m->type : "application/octet-stream");
+                 sri || head_type_ok(m->type) ? m->type
+                                              : "application/octet-stream");
         head->lines[n++] = head->type;
     }
     if (range->kind == RANGE_WHOLE) {
@@ -87,5 +115,7 @@ head_fill(struct head *head, const struct content *content,
                  (unsigned long long)content->size);
         head->lines[n++] = head->range;
     }
+    if (sri)
+        n = fill_sri(head, m, n);
     head->lines[n] = NULL;
 }

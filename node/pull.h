@@ -65,6 +65,11 @@ void pull_unwant(struct want *want);
 bool pull_exists(const struct content *content, uint32_t index);
 /* Whether another background pull of that many bytes would start at once. */
 bool pull_has_room(const struct puller *puller, uint32_t bytes);
+/*
+ * The manifest of an open content lacks something that may be in the site's
+ * present one: fetches that, if it was not done a short while ago.
+ */
+void pull_renew(struct puller *puller, struct content *content);
 /* Whether the site of an open content has its share of those already. */
 bool pull_site_busy(const struct puller *puller, const struct content *content);
 

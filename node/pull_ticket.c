@@ -17,6 +17,7 @@
 
 #define TICKET_SPARE_S 30 /* with less life than this it is renewed */
 #define REFRESH_MS 10000  /* between two tries to renew it */
+#define RENEW_MS 60000    /* between two that anyone may cause */
 
 void
 pull_refresh_free(struct refresh *r)
@@ -158,4 +159,18 @@ pull_get_ticket(struct pull *p)
         return 0;
     return pull_refresh(p->puller, p->content, p->content->open->assignment,
                         on_refreshed, &r);
+}
+
+void
+pull_renew(struct puller *puller, struct content *content)
+{
+    struct opened *open = content->open;
+    uint64_t now = uv_now(puller->node->loop);
+    struct refresh *r;
+
+    if (open->refresh != NULL || now < open->renew_after ||
+        now < open->refresh_after)
+        return;
+    open->renew_after = now + RENEW_MS;
+    pull_refresh(puller, content, open->assignment, on_refreshed, &r);
 }

@@ -139,8 +139,9 @@ sub _piece_size {
     return $piece;
 }
 
-# Puts file, manifest and table in their places.  %o: type, etag, claims (that
-# replace), header (of the JWS), key, file => 0 (do not write the file).
+# Puts file, manifest and table in their places.  %o: type, etag, content (more
+# members of it), claims (that replace), header (of the JWS), key, file => 0 (do
+# not write the file).
 sub content {
     my ($self, $sub, $bytes, %o) = @_;
 
@@ -160,7 +161,8 @@ sub content {
         content => { root => $root, size => $size, piece_size => $piece,
             sha256 => sha256_hex($bytes), etag => $etag,
             type => $o{type} // 'application/octet-stream',
-            length $table <= 1024 ? (table => encode_base64url($table)) : () },
+            length $table <= 1024 ? (table => encode_base64url($table)) : (),
+            %{ $o{content} // {} } },
         %{ $o{claims} // {} } };
     $t->write("$self->{dir}/manifests$sub.jwt", $o{token} // $self->jws($o{key}
         // $self->{key}, 'offload+jwt', $claims, %{ $o{header} // {} }));
