@@ -23,6 +23,7 @@
                                              /* worker */
 #define NGX_HTTP_OFFLOAD_TRUST        256    /* nodes in offload_trust */
 #define NGX_HTTP_OFFLOAD_BODY         65536  /* the longest sync */
+#define NGX_HTTP_OFFLOAD_STAY         "offload=direct"  /* in a query */
 #define NGX_HTTP_OFFLOAD_PREFIX       "/.well-known/offload/"
 
 
@@ -32,6 +33,7 @@ typedef struct {
     ngx_path_t                 *state;
     ngx_str_t                   thread_pool;
     unsigned                    measure:1;   /* "offload_above" somewhere */
+    unsigned                    redirects:1;  /* some location does */
 } ngx_http_offload_main_conf_t;
 
 

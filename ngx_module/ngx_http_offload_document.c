@@ -34,6 +34,7 @@ typedef struct {                             /* a copy of what the zone says */
 
     char                       *name;        /* of the file, with a NUL */
     char                       *origin;      /* URLs: of the file itself, */
+    char                       *last;        /* the same, never redirected, */
     char                       *urls[OL_MANIFEST_PEERS];  /* at holders */
 } ngx_http_offload_facts_t;
 
@@ -125,7 +126,7 @@ ngx_http_offload_metalink(ngx_http_request_t *r,
         urls[i].location = facts->holders[i].zone;
     }
 
-    urls[i].url = facts->origin;
+    urls[i].url = facts->last;
     urls[i].location = NULL;
 
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
@@ -198,7 +199,7 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r,
         seeds[i] = facts->urls[i];
     }
 
-    seeds[i] = facts->origin;
+    seeds[i] = facts->last;
 
     ngx_memzero(&t, sizeof(struct ol_torrent));
 
@@ -421,9 +422,12 @@ static ngx_int_t
 ngx_http_offload_own_url(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_facts_t *facts)
 {
-    size_t                        size;
-    ngx_http_offload_srv_conf_t  *oscf;
+    u_char                        *p;
+    size_t                         size;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
 
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
     size = 3 * ctx->name.sub.len + 1;
@@ -435,9 +439,34 @@ ngx_http_offload_own_url(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     ngx_memcpy(facts->origin, oscf->iss.data, oscf->iss.len);
 
-    return ol_subject_encode((char *) ctx->name.sub.data, ctx->name.sub.len,
-                             facts->origin + oscf->iss.len, size)
-           < 0 ? NGX_ERROR : NGX_OK;
+    if (ol_subject_encode((char *) ctx->name.sub.data, ctx->name.sub.len,
+                          facts->origin + oscf->iss.len, size)
+        < 0)
+    {
+        return NGX_ERROR;
+    }
+
+    facts->last = facts->origin;
+
+    if (!omcf->redirects) {
+        return NGX_OK;
+    }
+
+    /* the last resort must not lead back to where it failed */
+
+    size = ngx_strlen(facts->origin);
+
+    p = ngx_pnalloc(r->pool, size + sizeof("?" NGX_HTTP_OFFLOAD_STAY));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    facts->last = (char *) p;
+
+    p = ngx_cpymem(p, facts->origin, size);
+    ngx_memcpy(p, "?" NGX_HTTP_OFFLOAD_STAY, sizeof("?" NGX_HTTP_OFFLOAD_STAY));
+
+    return NGX_OK;
 }
 
 

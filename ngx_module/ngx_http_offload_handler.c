@@ -12,6 +12,7 @@
 #define NGX_HTTP_OFFLOAD_TEXT  65536         /* the longest manifest cached */
 
 
+static ngx_uint_t ngx_http_offload_stays(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_static(ngx_http_request_t *r,
     ngx_http_offload_want_e want);
 static ngx_int_t ngx_http_offload_asked(ngx_http_request_t *r,
@@ -114,6 +115,10 @@ ngx_http_offload_handler(ngx_http_request_t *r)
         want = NGX_HTTP_OFFLOAD_WANT_FILE;
     }
 
+    if (want == NGX_HTTP_OFFLOAD_WANT_FILE && ngx_http_offload_stays(r)) {
+        want = NGX_HTTP_OFFLOAD_WANT_DIRECT;
+    }
+
     verifies = olcf->sri && want == NGX_HTTP_OFFLOAD_WANT_FILE
                && ngx_http_offload_sri_asked(r);
 
@@ -132,6 +137,17 @@ ngx_http_offload_handler(ngx_http_request_t *r)
     ctx->verifies = verifies;
 
     return ngx_http_offload_asked(r, ctx);
+}
+
+
+/* a Metalink's last URL, for those who found nobody else */
+
+static ngx_uint_t
+ngx_http_offload_stays(ngx_http_request_t *r)
+{
+    return r->args.len == sizeof(NGX_HTTP_OFFLOAD_STAY) - 1
+           && ngx_strncmp(r->args.data, NGX_HTTP_OFFLOAD_STAY, r->args.len)
+              == 0;
 }
 
 

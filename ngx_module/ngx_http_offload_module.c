@@ -388,6 +388,10 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_offload_loc_conf_t  *prev = parent;
     ngx_http_offload_loc_conf_t  *conf = child;
 
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_offload_module);
+
     if (conf->enable == NGX_CONF_UNSET && !conf->endpoint) {
         conf->file = prev->file;
         conf->line = prev->line;
@@ -409,6 +413,11 @@ ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
     ngx_conf_merge_size_value(conf->above, prev->above, 0);
     ngx_conf_merge_value(conf->redirect, prev->redirect, 0);
+
+    if (conf->redirect) {
+        omcf->redirects = 1;
+    }
+
 
     if (conf->trust == NGX_CONF_UNSET_PTR) {
         conf->trusted = prev->trusted;

@@ -111,6 +111,16 @@ is get(Accept => 'application/offload+jwt')->{headers}{'content-type'},
 $r = $t->http(POST => $url, body => 'x');
 is $r->{status}, 405, 'POST: as ever';
 
+# A Metalink and a torrent end with a URL that is not redirected.
+my ($last) = get('.meta4')->{content}
+    =~ m{<url[^>]*>([^<]*)</url>\s*</file>}s;
+is $last, "$url?offload=direct", 'the last URL of a Metalink';
+like get('.torrent')->{content}, qr/\Q$last\E/, 'and of a torrent';
+$r = $t->http(GET => $last);
+is $r->{status}, 200, 'is the file';
+ok $r->{content} eq $bytes, 'all of it';
+is $t->http(GET => "$last&x=1")->{status}, 302, 'no other query does that';
+
 # Clients are spread by weight, and each comes to the same node again.
 $c->send(nodes => [ map { $c->node($_, spare => $_ < 4 ? 64 : 1024) } 1 .. 4 ],
     contents => { $root => [ map { [ 1, $_ ] } 1 .. 4 ] });
