@@ -15,7 +15,8 @@ use strict;
 use warnings;
 
 # nodes => count, node_args => [[...], ...] one list per node,
-# coordinator_args => [...], nodes_first => 0: start nodes later with add_node.
+# coordinator_args => [...], nodes => 0: start nodes later with add_node, server =>
+# more directives for the origin's.
 sub new {
     my ($class, $t, %o) = @_;
 
@@ -29,7 +30,7 @@ sub new {
         args => $o{coordinator_args} // []);
     $self->{origin} = $t->nginx(conf(), KEY => $self->{key}{file},
         COORDINATOR => $self->{coordinator}->url,
-        X => $self->{coordinator}->x);
+        X => $self->{coordinator}->x, SERVER => $o{server} // '');
     $self->add_node for 1 .. $o{nodes} // 3;
     $self->join;
     return $self;
@@ -41,7 +42,7 @@ sub conf {
 worker_processes 2;
 events { worker_connections 512; }
 http {
-    types { application/octet-stream bin; text/html html; }
+    types { application/octet-stream bin; text/html html; text/javascript js; text/css css; }
     offload_zone  8m;
     offload_state %%DIR%%/state;
     server {
@@ -51,6 +52,7 @@ http {
         offload_key         %%KEY%%;
         offload_site        http://127.0.0.1:%%PORT%%;
         offload_coordinator %%COORDINATOR%% %%X%%;
+        %%SERVER%%
         location /.well-known/offload/ { offload_endpoint; }
     }
 }
