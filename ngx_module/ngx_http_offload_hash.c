@@ -111,6 +111,12 @@ ngx_http_offload_open(ngx_http_offload_job_t *job)
         return ngx_http_offload_error(job, "malloc()", NGX_ENOMEM);
     }
 
+    /* a second thread is as nice as this one */
+
+    if (job->renice && ngx_ncpu > 1) {
+        (void) ol_hasher_spread(job->hasher);
+    }
+
     job->hashed = 1;
 
     return ngx_http_offload_hash(job);
