@@ -23,7 +23,7 @@ packages() {
             man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
             libnginx-mod-http-js libnginx-mod-http-lua \
             libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter \
-            aria2 wget wget2 transmission-cli qbittorrent-nox
+            aria2 wget wget2 transmission-cli qbittorrent-nox chromium
         ;;
     bench)
         echo wrk valgrind util-linux

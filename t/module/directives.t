@@ -77,6 +77,7 @@ refused($zone, $ok, 'offload_above fast;', 8, '"offload_above" directive invalid
 refused($zone, $ok, 'offload_above 1m 2m;', 8, 'invalid number of arguments in "offload_above"');
 refused($zone, $ok, 'offload_redirect maybe;', 8, 'invalid value "maybe" in "offload_redirect"');
 refused($zone, $ok, 'offload_links 2;', 8, 'invalid value "2" in "offload_links"');
+refused($zone, $ok, 'offload_sri maybe;', 8, 'invalid value "maybe" in "offload_sri"');
 refused($zone, $ok, 'offload_bypass;', 8, 'invalid number of arguments in "offload_bypass"');
 refused($zone, $ok, 'offload_bypass $nobody;', 0, 'unknown "nobody" variable');
 refused($zone, $ok, 'offload_locality $a_$nobody;', 0, 'unknown "a_" variable');
@@ -88,7 +89,7 @@ refused($zone, $ok, 'offload_node_rate 1m;', 8, '"offload_node_rate" directive i
 # Given twice, and where they may not be.
 refused($zone, $ok, "$_; $_;", 8, '"' . (split)[0] . '" directive is duplicate')
     for 'offload on', 'offload_min_length 1m', 'offload_peers 3', 'offload_ttl 9s',
-        'offload_stale 9s', 'offload_above 1m', 'offload_redirect on', 'offload_links on',
+        'offload_stale 9s', 'offload_above 1m', 'offload_redirect on', 'offload_links on', 'offload_sri on',
         'offload_locality DE';
 refused($zone, "$ok offload_node_rate 1m; offload_node_rate 1m;", '', 7, 'is duplicate');
 refused($zone, $ok, "$_;", 8, '"' . (split)[0] . '" directive is not allowed here')

@@ -8,7 +8,9 @@ use Offload::Test::Sync;
 my $t = Offload::Test->new;
 my $key = $t->key('coordinator');
 my $bytes = $t->bytes(300_000, 1);
-$t->write("html/$_/f.bin", $bytes) for qw(a over trust);
+for my $dir (qw(a over trust)) {
+    $t->write("html/$dir/f.$_", $bytes) for qw(bin js);
+}
 
 my %vars = (SITE => $t->key('site')->{file}, X => $key->{x});
 my @node = map { Offload::Test::Sync->node($_, zone => $_ == 9 ? 'FR' : 'DE') } 0 .. 10;
@@ -22,6 +24,7 @@ http {
     offload_coordinator http://127.0.0.1:9999 %%X%%;
     offload             on;
     root                %%DIR%%/html;
+    types               { application/javascript js; }
     add_header          X-Offload $offload_status;
 CONF
 my $endpoint = 'location /.well-known/offload/ { offload_endpoint; }';
@@ -29,19 +32,19 @@ my $endpoint = 'location /.well-known/offload/ { offload_endpoint; }';
 # One of everything, so that each value shows in what is answered.
 my %http = (offload_ttl => '30s', offload_stale => '90s', offload_peers => 3,
     offload_bypass => '$arg_b', offload_redirect => 'on', offload_trust => $node[1]{id},
-    offload_links => 'off', offload_locality => '$arg_z');
+    offload_links => 'off', offload_locality => '$arg_z', offload_sri => 'on');
 my %over = (offload_ttl => '10s', offload_stale => '20s', offload_peers => 5,
     offload_bypass => '$arg_c', offload_redirect => 'off', offload_trust => $node[2]{id},
-    offload_links => 'on', offload_locality => '$arg_y');
+    offload_links => 'on', offload_locality => '$arg_y', offload_sri => 'off');
 sub text { my %d = @_; join '', map { "$_ $d{$_}; " } sort keys %d }
 
 my %expect = (
     default => { ttl => 60, stale => 60, peers => 8, bypass => '', redirect => '', links => 1,
-        locality => undef },
+        locality => undef, sri => '' },
     http => { ttl => 30, stale => 90, peers => 3, bypass => 'b', redirect => $node[1]{url},
-        links => 0, locality => 'z' },
+        links => 0, locality => 'z', sri => 'a manifest, an answer' },
     over => { ttl => 10, stale => 20, peers => 5, bypass => 'c', redirect => '', links => 1,
-        locality => 'y' },
+        locality => 'y', sri => '' },
 );
 
 # What a path's answers tell of the directives in force there.
@@ -68,6 +71,13 @@ sub seen {
     $seen{redirect} = $r->{status} == 302
         ? $r->{headers}{location} =~ m{^(http://[^/]+)} && $1 : '';
     $seen{links} = $r->{head} =~ /^Link:/mi ? 1 : 0;
+
+    # Signed for nodes, and here.
+    my $script = $path =~ s/bin$/js/r;
+    $c->root($script);
+    $seen{sri} = join ', ',
+        $t->claims($c->get($script, %want)->{content})->{content}{sri} ? 'a manifest' : (),
+        $c->get("$script?b=1&c=1")->{headers}{signature} ? 'an answer' : ();
 
     # Node 9 alone is in FR: first if that is where the client is, else last.
     my @first = map { $t->claims($c->get("$path?$_", %peers)->{content})->{peers}[0]{url} }
