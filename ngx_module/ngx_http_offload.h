@@ -157,6 +157,8 @@ char *ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_merge_site(ngx_conf_t *cf,
     ngx_http_offload_srv_conf_t *conf);
+char *ngx_http_offload_check_enabled(ngx_conf_t *cf,
+    ngx_http_offload_loc_conf_t *conf);
 
 /* ngx_http_offload_handler.c: the content phase */
 
@@ -336,9 +338,18 @@ ngx_int_t ngx_http_offload_metrics(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_offload_peers_explain(ngx_http_request_t *r);
 
-/* ngx_http_offload_filter.c: an answer that is not for everyone */
+/* ngx_http_offload_filter.c: an answer that is not for everyone; headers */
 
 void ngx_http_offload_revoke(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
+ngx_table_elt_t *ngx_http_offload_next_header(ngx_list_part_t **part,
+    ngx_uint_t *i);
+ngx_int_t ngx_http_offload_add_header(ngx_http_request_t *r, ngx_str_t *key,
+    ngx_str_t *value);
+
+/* ngx_http_offload_fix.c: those of an answer in the file's place */
+
+ngx_int_t ngx_http_offload_fix(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 
 /* ngx_http_offload_altered.c: other modules' changes to a body */

@@ -1,8 +1,8 @@
 
 /*
  * Directives that check more than their form: the zone's size, the keys and
- * their files, the names of the site, the coordinators; and what a server is
- * called if nobody says so.
+ * their files, the names of the site, the coordinators; what a server is called
+ * if nobody says so; and whether all is there that others need.
  */
 
 
@@ -541,4 +541,47 @@ ngx_http_offload_listen(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
     }
 
     return found;
+}
+
+
+/* only now is it known whether what "offload on" needs is anywhere */
+
+char *
+ngx_http_offload_check_enabled(ngx_conf_t *cf,
+    ngx_http_offload_loc_conf_t *conf)
+{
+    char                          *missing;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    if (!conf->enable && !conf->endpoint) {
+        return NGX_CONF_OK;
+    }
+
+    omcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_offload_module);
+    oscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_offload_module);
+
+    if (omcf->zone == NULL) {
+        missing = "\"offload_zone\", such as \"offload_zone 32m;\" "
+                  "in \"http\"";
+
+    } else if (oscf->keys == NULL) {
+        missing = "\"offload_key\", such as \"offload_key offload.pem;\", "
+                  "a file made by \"offload keygen\"";
+
+    } else if (oscf->sites == NULL) {
+        missing = "\"offload_site\", such as "
+                  "\"offload_site https://example.org;\", "
+                  "or a plain \"server_name\"";
+
+    } else {
+        return NGX_CONF_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" needs %s, in %V:%ui",
+                  conf->enable ? "offload on" : "offload_endpoint",
+                  missing, &conf->file, conf->line);
+
+    return NGX_CONF_ERROR;
 }

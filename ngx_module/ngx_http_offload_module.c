@@ -27,8 +27,6 @@ static char *ngx_http_offload_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static void ngx_http_offload_endpoint_body(ngx_conf_t *cf);
 static char *ngx_http_offload_set_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_offload_check_enabled(ngx_conf_t *cf,
-    ngx_http_offload_loc_conf_t *conf);
 static char *ngx_http_offload_check_min_length(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_offload_check_ttl(ngx_conf_t *cf, void *post,
@@ -481,49 +479,6 @@ ngx_http_offload_set_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     olcf->line = cf->conf_file->line;
 
     return ngx_conf_set_flag_slot(cf, cmd, conf);
-}
-
-
-/* only now is it known whether what "offload on" needs is anywhere */
-
-static char *
-ngx_http_offload_check_enabled(ngx_conf_t *cf,
-    ngx_http_offload_loc_conf_t *conf)
-{
-    char                          *missing;
-    ngx_http_offload_srv_conf_t   *oscf;
-    ngx_http_offload_main_conf_t  *omcf;
-
-    if (!conf->enable && !conf->endpoint) {
-        return NGX_CONF_OK;
-    }
-
-    omcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_offload_module);
-    oscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_offload_module);
-
-    if (omcf->zone == NULL) {
-        missing = "\"offload_zone\", such as \"offload_zone 32m;\" "
-                  "in \"http\"";
-
-    } else if (oscf->keys == NULL) {
-        missing = "\"offload_key\", such as \"offload_key offload.pem;\", "
-                  "a file made by \"offload keygen\"";
-
-    } else if (oscf->sites == NULL) {
-        missing = "\"offload_site\", such as "
-                  "\"offload_site https://example.org;\", "
-                  "or a plain \"server_name\"";
-
-    } else {
-        return NGX_CONF_OK;
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"%s\" needs %s, in %V:%ui",
-                  conf->enable ? "offload on" : "offload_endpoint",
-                  missing, &conf->file, conf->line);
-
-    return NGX_CONF_ERROR;
 }
 
 

@@ -442,30 +442,21 @@ ngx_http_offload_sri_open(ngx_http_request_t *r)
     ngx_table_elt_t  *h;
 
     static ngx_str_t  key = ngx_string("Access-Control-Allow-Origin");
+    static ngx_str_t  any = ngx_string("*");
 
     part = &r->headers_out.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_http_offload_next_header(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash && h[i].key.len == key.len
-            && ngx_strncasecmp(h[i].key.data, key.data, key.len) == 0)
+        if (h->key.len == key.len
+            && ngx_strncasecmp(h->key.data, key.data, key.len) == 0)
         {
             return NGX_OK;
         }
     }
 
-    return ngx_http_offload_header(r, (char *) key.data, "*");
+    return ngx_http_offload_add_header(r, &key, &any);
 }
 
 
