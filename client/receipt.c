@@ -59,7 +59,7 @@ account_of(json_t *peers, const char *id)
     }
     peer = json_pack("{s:s, s:I, s:b}", "id", id, "bytes", (json_int_t)0,
                      "failed", 0);
-    return json_array_append(peers, peer) == 0 ? peer : NULL;
+    return json_array_append_new(peers, peer) == 0 ? peer : NULL;
 }
 
 /*

@@ -13,6 +13,7 @@ my $key = $t->key('coordinator');
 # What nginx has, and which of Debian's modules lie beside it.
 my $built = $t->run(Offload::Test::Nginx::binary(), '-V')->{err};
 my ($folder) = $built =~ /--modules-path=(\S+)/;
+$folder //= '';
 my %dynamic = map { $_ => "$folder/ngx_http_${_}_module.so" }
     qw(image_filter xslt_filter brotli_filter echo);
 my $distribution = Offload::Test::Nginx::binary() eq '/usr/sbin/nginx';
