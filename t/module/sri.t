@@ -13,7 +13,7 @@ my $t = Offload::Test->new;
 my ($site, $other, $key) = map { $t->key($_) } qw(site other coordinator);
 my $bytes = join '', map { "f($_);\n" } 1 .. 200;
 $t->write("html/$_", $bytes)
-    for qw(app.js a.css doc.txt own.js off.js zip.js bypass.js), "a b\xc3\xa4.js", 'b[1].js';
+    for qw(app.js a.css doc.txt own.js off.js zip.js bypass.js deny.js cookie.js), "a b\xc3\xa4.js", 'b[1].js';
 
 my $nginx = $t->nginx(<<'CONF', SITE => $site->{file}, X => $key->{x});
 %%MODULES%%
@@ -40,6 +40,8 @@ http {
 
         location = /own.js { add_header Access-Control-Allow-Origin https://a.example; }
         location = /off.js { offload_sri off; }
+        location = /deny.js { allow 127.0.0.1; deny all; }
+        location = /cookie.js { add_header Set-Cookie a=b; }
         location = /zip.js { gzip on; gzip_types *; }
         location /.well-known/offload/ { offload_endpoint; }
     }
@@ -154,6 +156,16 @@ $c->send(nodes => [ $c->node(2) ], contents => { $c->root('/doc.txt') => [ [ 1, 
 is get('/doc.txt', asking)->{status}, 200, 'another type: the file';
 is get('/off.js', asking)->{status}, 200, 'offload_sri off: the file';
 is get('/app.js', 'X-A' => 1, asking)->{status}, 302, 'among other headers';
+
+# What is not for everyone; it is the same content, so somebody holds it.
+for my $path ('/deny.js', '/cookie.js') {
+    for my $try ([], [asking], [ 'If-None-Match' => get($path)->{headers}{etag} ]) {
+        $r = get($path, @$try);
+        is $r->{status}, (@$try && $try->[0] eq 'If-None-Match' ? 304 : 200), "$path: given";
+        unsigned($r, "without a signature @$try[ 0 .. @$try / 2 - 1 ]");
+        is $r->{headers}{'access-control-allow-origin'}, undef, 'and to no other origin';
+    }
+}
 
 # What the node is told.
 my $m = $t->claims($c->get('/app.js', 'Offload-Fetch' => 'manifest')->{content})->{content};

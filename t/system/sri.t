@@ -99,4 +99,11 @@ is_deeply [ sort grep { !/refused/ } split /; /, $told ],
     [ 'app ran', 'color rgb(1, 2, 3)', 'old ran' ], 'and the site helps out';
 is $asked, join(' ', sort map { ("302 $_", "200 $_") } keys %file), 'and gives all of it then';
 
+# Nobody has noticed yet that it is gone.
+$node->kill;
+($told, $asked) = browse();
+is_deeply [ sort grep { !/refused/ } split /; /, $told ],
+    [ 'app ran', 'color rgb(1, 2, 3)', 'old ran' ], 'a dead node: the site helps out';
+is $asked, join(' ', sort map { ("302 $_", "200 $_") } keys %file), 'after a redirect';
+
 $t->done;
