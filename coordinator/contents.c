@@ -80,7 +80,7 @@ content_free(struct contents *contents, struct content *c)
     free(c);
 }
 
-static void
+void
 content_release(struct contents *contents, struct content *c)
 {
     for (size_t i = 0; i < c->placed_count; i++)
@@ -88,6 +88,8 @@ content_release(struct contents *contents, struct content *c)
     for (size_t i = 0; i < c->holder_count; i++)
         if (!content_is_placed(c, c->holders[i].node))
             content_unwant(contents, c, c->holders[i].node);
+    store_content_gone(contents->app->store, c->hex, contents->id,
+                       contents->iss, app_now());
     content_free(contents, c);
 }
 
@@ -156,7 +158,7 @@ contents_offer(struct contents *contents, unsigned instance,
         c->offered &= (uint8_t)~bit;
         unsent_clear(contents, c, bit);
         if (c->offered == 0)
-            content_release(contents, c);
+            work_add(contents, c, WORK_GONE);
         return;
     }
     if (c == NULL)
@@ -204,7 +206,7 @@ on_renewal(uv_timer_t *timer)
             c->renew = true;
             work_add(contents, c, WORK_META | WORK_READ);
         } else if (c->idle) {
-            content_release(contents, c);
+            work_add(contents, c, WORK_GONE);
         } else {
             c->idle = true;
         }

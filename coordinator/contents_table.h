@@ -11,7 +11,13 @@
 #include "coordinator/contents.h"
 #include "coordinator/placement.h"
 
-enum { WORK_META = 1, WORK_READ = 2, WORK_PLACE = 4, WORK_WANT = 8 };
+enum {
+    WORK_META = 1,
+    WORK_READ = 2,
+    WORK_PLACE = 4,
+    WORK_WANT = 8,
+    WORK_GONE = 16 /* unless it is offered again meanwhile */
+};
 
 struct holder {
     struct node *node;
@@ -59,6 +65,8 @@ struct contents {
 struct content *content_find(struct contents *contents, const uint8_t *root);
 bool content_is_holder(const struct content *c, const struct node *node);
 bool content_is_placed(const struct content *c, const struct node *node);
+/* No instance offers it: the store and its nodes hear of it, and it is freed. */
+void content_release(struct contents *contents, struct content *c);
 /* Frees what contents_free has left, once nothing refers to it. */
 void contents_destroy(struct contents *contents);
 

@@ -116,6 +116,8 @@ static size_t
 content_place(struct contents *contents, struct content *c)
 {
     size_t picked[PLACEMENT_HOLDERS_MAX], count, nodes;
+    size_t old_count = c->placed_count;
+    struct node *old[PLACEMENT_HOLDERS_MAX];
     bool same = c->assigned;
 
     nodes = scratch_fill(contents, c);
@@ -127,9 +129,13 @@ content_place(struct contents *contents, struct content *c)
         same = same && content_is_placed(c, contents->scratch_nodes[picked[i]]);
     if (same)
         return nodes;
+    memcpy(old, c->placed, sizeof(old));
     for (size_t i = 0; i < count; i++)
         c->placed[i] = contents->scratch_nodes[picked[i]];
     c->placed_count = count;
+    for (size_t i = 0; i < old_count; i++)
+        if (!content_is_placed(c, old[i]) && !content_is_holder(c, old[i]))
+            content_unwant(contents, c, old[i]); /* it has not begun */
     content_want(contents, c, c->assigned);
     c->assigned = true;
     c->work &= (uint8_t)~WORK_WANT;
@@ -251,7 +257,7 @@ static void
 content_put(const struct contents *contents, const struct content *c)
 {
     const struct store_content record = {
-        .iss = contents->iss, .sub = c->sub, .size = c->size};
+        .site = contents->id, .iss = contents->iss, .sub = c->sub, .size = c->size};
 
     store_content_put(contents->app->store, c->hex, &record, app_now());
 }
@@ -274,6 +280,10 @@ work_pump(uv_timer_t *timer)
         if (!store_has_room(contents->app->store)) {
             pump_in(contents, PUMP_PAUSE_MS);
             return;
+        }
+        if ((c->work & WORK_GONE) && c->offered == 0) {
+            content_release(contents, c);
+            continue;
         }
         if (c->work & WORK_META)
             content_put(contents, c);

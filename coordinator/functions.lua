@@ -6,7 +6,7 @@
 -- Every function runs in constant time, or logarithmic in one key's size, for
 -- each item that it is given, returns or finds expired.
 
-local VERSION = 3
+local VERSION = 4
 
 -- Results: 0 or above is good, these are refusals.
 local STALE, TAKEN, UNKNOWN, FULL = -1, -2, -3, -4
@@ -182,17 +182,33 @@ local function content_holders(keys, args)
     return {size, ids, partial}
 end
 
--- c:{R}:meta; iss sub size now_s until_s life_s.  It is the first site's, while
--- that renews it.
+-- c:{R}:meta c:{R}:s; site iss sub size now_s until_s life_s.  It is the first
+-- site's, while that renews it.
 local function content_put(keys, args)
+    redis.call('ZADD', keys[2], args[6], args[1])
+    redis.call('EXPIRE', keys[2], args[7])
     local known = redis.call('HMGET', keys[1], 'iss', 'until')
-    if known[1] and known[1] ~= args[1]
-        and tonumber(known[2] or '0') > tonumber(args[4]) then
+    if known[1] and known[1] ~= args[2]
+        and tonumber(known[2] or '0') > tonumber(args[5]) then
         return 0
     end
-    redis.call('HSET', keys[1], 'iss', args[1], 'sub', args[2], 'size',
-        args[3], 'until', args[5])
-    return redis.call('EXPIRE', keys[1], args[6])
+    redis.call('HSET', keys[1], 'iss', args[2], 'sub', args[3], 'size',
+        args[4], 'until', args[6])
+    return redis.call('EXPIRE', keys[1], args[7])
+end
+
+-- c:{R}:meta c:{R}:s c:{R}:h c:{R}:b; site iss now_s.  The site offers it no
+-- more; if none does, nothing is known of it.
+local function content_gone(keys, args)
+    redis.call('ZREM', keys[2], args[1])
+    redis.call('ZREMRANGEBYSCORE', keys[2], '-inf', args[3])
+    if redis.call('EXISTS', keys[2]) == 0 then
+        return redis.call('DEL', unpack(keys))
+    end
+    if redis.call('HGET', keys[1], 'iss') == args[2] then
+        redis.call('HSET', keys[1], 'until', 0)
+    end
+    return 0
 end
 
 -- Whether any site wants the node to hold it.
@@ -245,13 +261,13 @@ local function content_unwant(keys, args)
     return node_release(keys, root, args[3])
 end
 
--- c:{R}:w:N c:{R}:h c:{R}:b r:{N}; root id now_s life_s bitmap ('' =
--- complete).  What no site wants it to hold is released, again each time that
--- it is listed.  0: so it is, or there are too many; 1: renewed; 2: something
--- else than before.
+-- c:{R}:w:N c:{R}:h c:{R}:b r:{N} c:{R}:meta; root id now_s life_s bitmap
+-- ('' = complete).  What no site offers, or wants it to hold, is released,
+-- again each time that it is listed.  0: so it is, or there are too many; 1:
+-- renewed; 2: something else than before.
 local function content_hold(keys, args)
     local id, now, life = args[2], tonumber(args[3]), tonumber(args[4])
-    if not is_wanted(keys[1], now) then
+    if redis.call('EXISTS', keys[5]) == 0 or not is_wanted(keys[1], now) then
         return 2 * node_release(keys, args[1], id)
     end
     for _, old in ipairs(redis.call('ZRANGE', keys[2], '-inf', now, 'BYSCORE',
@@ -343,6 +359,7 @@ redis.register_function('ol_node_assigned', node_assigned)
 redis.register_function('ol_node_settle', node_settle)
 redis.register_function('ol_content_holders', content_holders)
 redis.register_function('ol_content_put', content_put)
+redis.register_function('ol_content_gone', content_gone)
 redis.register_function('ol_content_want', content_want)
 redis.register_function('ol_content_unwant', content_unwant)
 redis.register_function('ol_content_hold', content_hold)

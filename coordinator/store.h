@@ -28,6 +28,9 @@
  *   lease:{S}      string  the process that pushes to the site; some seconds
  *   c:{R}:meta     hash    iss sub size until; two hours, renewed by the
  *                          pusher of the first site; of another after `until`
+ *   c:{R}:s        zset    S -> s until which it offers the content, renewed
+ *                          with meta.  When the last one does so no more,
+ *                          meta, holders and bitmaps go with it
  *   c:{R}:w:N      zset    S -> s until which the site wants N to hold it, at
  *                          most STORE_SITES_MAX; two hours, renewed by
  *                          pushers.  None: N is no holder, and is released
@@ -185,12 +188,15 @@ void store_hold(struct store *store, const char *root, const char *id,
 void store_drop(struct store *store, const char *root, const char *id);
 
 struct store_content {
-    const char *iss, *sub;
+    const char *site, *iss, *sub;
     uint64_t size;
 };
 /* [1] */
 void store_content_put(struct store *store, const char *root,
                        const struct store_content *content, int64_t now_s);
+/* The site offers it no more; if no other does, it is not known any more. [1] */
+void store_content_gone(struct store *store, const char *root, const char *site,
+                        const char *iss, int64_t now_s);
 
 struct store_holder {
     const char *id;

@@ -16,10 +16,22 @@ store_content_put(struct store *store, const char *root,
                   const struct store_content *content, int64_t now_s)
 {
     link_send(store, NULL, NULL,
-              "FCALL ol_content_put 1 c:{%s}:meta %s %b %llu %lld %lld %d",
-              root, content->iss, content->sub, strlen(content->sub),
+              "FCALL ol_content_put 2 c:{%s}:meta c:{%s}:s %s %s %b %llu %lld "
+              "%lld %d",
+              root, root, content->site, content->iss, content->sub,
+              strlen(content->sub),
               (unsigned long long)content->size, (long long)now_s,
               (long long)now_s + STORE_CONTENT_LAPSE_S, STORE_CONTENT_LIFE_S);
+}
+
+void
+store_content_gone(struct store *store, const char *root, const char *site,
+                   const char *iss, int64_t now_s)
+{
+    link_send(store, NULL, NULL,
+              "FCALL ol_content_gone 4 c:{%s}:meta c:{%s}:s c:{%s}:h c:{%s}:b "
+              "%s %s %lld",
+              root, root, root, root, site, iss, (long long)now_s);
 }
 
 /* Calls whose reply decides whether something is announced. */
@@ -107,9 +119,9 @@ store_hold(struct store *store, const char *root, const char *id,
 
     if (call != NULL &&
         link_send(store, on_held, call,
-                  "FCALL ol_content_hold 4 c:{%s}:w:%s c:{%s}:h c:{%s}:b "
-                  "r:{%s} %s %s %lld %d %b",
-                  root, id, root, root, id, root, id, (long long)now_s,
+                  "FCALL ol_content_hold 5 c:{%s}:w:%s c:{%s}:h c:{%s}:b "
+                  "r:{%s} c:{%s}:meta %s %s %lld %d %b",
+                  root, id, root, root, id, root, root, id, (long long)now_s,
                   STORE_HOLDING_LIFE_S, bitmap, strlen(bitmap)) != 0)
         free(call);
 }

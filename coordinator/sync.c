@@ -293,7 +293,8 @@ answer_take(struct sync *sync, const struct sync_answer *answer, uint64_t seq)
         sync_restart(sync, answer);
         return;
     }
-    for (size_t i = 0; i < answer->count; i++)
+    /* One that was overtaken has nothing new, and may name what is gone. */
+    for (size_t i = 0; i < answer->count && answer->clock >= sync->ack; i++)
         contents_offer(sync->site->contents, sync->index, &answer->entries[i]);
     if (answer->clock > sync->ack)
         sync->ack = answer->clock;
