@@ -184,8 +184,7 @@ is(struct word word, const char *text)
     return word.len == strlen(text) && memcmp(word.text, text, word.len) == 0;
 }
 
-/* Characters of a class: those in `more`, letters, digits; the first one too.
- */
+/* Lower-case letters, digits, what is in `more`, and capitals if upper. */
 static struct word
 take_run(struct reader *r, const char *more, bool upper)
 {
