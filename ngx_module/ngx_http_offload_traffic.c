@@ -374,7 +374,8 @@ ngx_http_offload_range(ngx_str_t *value, off_t *ret)
         return NGX_DECLINED;
     }
 
-    *ret = last - first + 1;
+    *ret = (last - first < NGX_MAX_OFF_T_VALUE) ? last - first + 1
+                                                : NGX_MAX_OFF_T_VALUE;
 
     return NGX_OK;
 }
