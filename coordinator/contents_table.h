@@ -65,7 +65,8 @@ struct contents {
 struct content *content_find(struct contents *contents, const uint8_t *root);
 bool content_is_holder(const struct content *c, const struct node *node);
 bool content_is_placed(const struct content *c, const struct node *node);
-/* No instance offers it: the store and its nodes hear of it, and it is freed. */
+/* No instance offers it: the store and its nodes hear of it, and it is freed.
+ */
 void content_release(struct contents *contents, struct content *c);
 /* Frees what contents_free has left, once nothing refers to it. */
 void contents_destroy(struct contents *contents);

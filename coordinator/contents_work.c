@@ -256,8 +256,10 @@ holders_read(struct contents *contents, const struct content *c)
 static void
 content_put(const struct contents *contents, const struct content *c)
 {
-    const struct store_content record = {
-        .site = contents->id, .iss = contents->iss, .sub = c->sub, .size = c->size};
+    const struct store_content record = {.site = contents->id,
+                                         .iss = contents->iss,
+                                         .sub = c->sub,
+                                         .size = c->size};
 
     store_content_put(contents->app->store, c->hex, &record, app_now());
 }

@@ -194,7 +194,8 @@ struct store_content {
 /* [1] */
 void store_content_put(struct store *store, const char *root,
                        const struct store_content *content, int64_t now_s);
-/* The site offers it no more; if no other does, it is not known any more. [1] */
+/* The site offers it no more; if no other does, it is not known any more. [1]
+ */
 void store_content_gone(struct store *store, const char *root, const char *site,
                         const char *iss, int64_t now_s);
 

@@ -19,9 +19,9 @@ store_content_put(struct store *store, const char *root,
               "FCALL ol_content_put 2 c:{%s}:meta c:{%s}:s %s %s %b %llu %lld "
               "%lld %d",
               root, root, content->site, content->iss, content->sub,
-              strlen(content->sub),
-              (unsigned long long)content->size, (long long)now_s,
-              (long long)now_s + STORE_CONTENT_LAPSE_S, STORE_CONTENT_LIFE_S);
+              strlen(content->sub), (unsigned long long)content->size,
+              (long long)now_s, (long long)now_s + STORE_CONTENT_LAPSE_S,
+              STORE_CONTENT_LIFE_S);
 }
 
 void
