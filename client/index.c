@@ -11,6 +11,8 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
+#include <locale.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "client/hashing.h"
 #include "client/progress.h"
@@ -32,6 +36,7 @@
 #define COMPLAINTS_MAX 20 /* lines; the rest is counted */
 #define TICK_MS 50
 #define COLLECT_STEP 256
+#define PLACES_SHOWN 64 /* progress is shown after so many */
 
 static const char usage[] =
     "usage: offload index [OPTION]... DIR\n"
@@ -77,7 +82,8 @@ struct index {
     unsigned running;     /* threads */
     struct progress progress;
     unsigned long counts[HASHING_STOPPED + 1];
-    unsigned long unseen; /* places that could not be looked at */
+    unsigned long places; /* that were looked at */
+    unsigned long unseen; /* that could not be */
     unsigned long complaints;
     uint64_t waived; /* bytes that need not be hashed after all */
     struct ol_collected collected;
@@ -105,18 +111,39 @@ now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* With the lock.  Names of files may contain anything. */
+/* Names of files may contain anything: what a terminal would obey, too. */
+static void
+say(const char *path, const char *reason)
+{
+    mbstate_t state = {0};
+
+    fputs("offload index: ", stderr);
+    while (*path != '\0') {
+        wchar_t c;
+        size_t n = mbrtowc(&c, path, strlen(path), &state);
+
+        if (n > MB_LEN_MAX) { /* not of this language */
+            memset(&state, 0, sizeof(state));
+            c = L'\0';
+            n = 1;
+        }
+        if (iswprint((wint_t)c))
+            fwrite(path, 1, n, stderr);
+        else
+            fputc('?', stderr);
+        path += n;
+    }
+    fprintf(stderr, ": %s\n", reason);
+}
+
+/* With the lock. */
 static void
 complain(struct index *index, const char *path, const char *reason)
 {
     if (++index->complaints > COMPLAINTS_MAX)
         return;
     progress_end(&index->progress);
-    fputs("offload index: ", stderr);
-    for (; *path != '\0'; path++)
-        fputc((unsigned char)*path < ' ' || *path == 0x7f ? '?' : *path,
-              stderr);
-    fprintf(stderr, ": %s\n", reason);
+    say(path, reason);
 }
 
 static void
@@ -126,6 +153,22 @@ on_unseen(void *arg, const char *path, int code)
 
     index->unseen++;
     complain(index, path, strerror(code));
+}
+
+/* The folder is being read; nothing is known of its size yet. */
+static bool
+on_place(void *arg)
+{
+    struct index *index = arg;
+    struct progress_state state = {.note = NULL};
+    char note[48];
+
+    if (++index->places % PLACES_SHOWN == 0) {
+        snprintf(note, sizeof(note), "%zu files found", index->tree.count);
+        state.note = note;
+        progress_show(&index->progress, &state, now_ms());
+    }
+    return !atomic_load(&stop);
 }
 
 static void
@@ -381,6 +424,8 @@ signals_take(void)
 static enum outcome
 index_run(struct index *index, const char *dir)
 {
+    const struct tree_watch watch = {
+        .go_on = on_place, .complain = on_unseen, .arg = index};
     enum outcome outcome = state_check(index->options.state);
     int rc;
 
@@ -394,10 +439,10 @@ index_run(struct index *index, const char *dir)
     index->started_ms = now_ms();
     progress_init(&index->progress, index->options.quiet, index->started_ms);
     signals_take();
-    rc = tree_read(&index->tree, index->dir, index->options.min_length,
-                   on_unseen, index);
-    if (rc < 0) {
-        fprintf(stderr, "offload index: %s: %s\n", index->dir, strerror(-rc));
+    rc = tree_read(&index->tree, index->dir, index->options.min_length, &watch);
+    if (rc < 0 && rc != -ECANCELED) {
+        progress_end(&index->progress);
+        say(index->dir, strerror(-rc));
         return rc == -ENOMEM ? OUTCOME_MEMORY : OUTCOME_FAILED;
     }
     rc = hash_all(index);
@@ -478,6 +523,7 @@ index_main(int argc, char **argv)
                                            : (unsigned)cpus;
     if (!options_parse(argc, argv, &index.options, &outcome))
         return outcome;
+    setlocale(LC_CTYPE, ""); /* what a terminal can show */
     if (index.options.min_length == 0)
         index.options.min_length = 1; /* nothing is no content */
     outcome = index_run(&index, argv[optind]);

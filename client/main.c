@@ -3,6 +3,7 @@
  *
  * Owns the choice of the command.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,17 @@ static const struct {
     {"keygen", keygen_main},
 };
 
+/* What was to be read by somebody has left. */
+static enum outcome
+printed(enum outcome outcome)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return outcome;
+    fprintf(stderr, "offload: writing to standard output: %s\n",
+            strerror(errno));
+    return outcome == OUTCOME_OK ? OUTCOME_WRITE : outcome;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -42,15 +54,15 @@ main(int argc, char **argv)
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(name, commands[i].name) == 0)
-            return (int)commands[i].run(argc - 1, argv + 1);
+            return (int)printed(commands[i].run(argc - 1, argv + 1));
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0 ||
         strcmp(name, "-h") == 0) {
         fputs(usage, stdout);
-        return OUTCOME_OK;
+        return (int)printed(OUTCOME_OK);
     }
     if (strcmp(name, "--version") == 0) {
         puts("offload " OL_VERSION);
-        return OUTCOME_OK;
+        return (int)printed(OUTCOME_OK);
     }
     if (name[0] != '\0')
         fprintf(stderr, "offload: no command \"%s\"\n", name);

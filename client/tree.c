@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <search.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,48 +16,28 @@
 #include <unistd.h>
 
 #define DEPTH_MAX 64 /* links can make a folder seem endless */
-
-/* Takes the dots and the double slashes out of an absolute path, in place. */
-static void
-resolve(char *path)
-{
-    char *end = path;
-    const char *p = path;
-
-    while (*p != '\0') {
-        size_t len = strcspn(p, "/");
-
-        if (len == 2 && p[0] == '.' && p[1] == '.') {
-            while (end > path && *--end != '/')
-                ;
-        } else if (len > 0 && !(len == 1 && p[0] == '.')) {
-            *end++ = '/';
-            memmove(end, p, len);
-            end += len;
-        }
-        p += len;
-        p += strspn(p, "/");
-    }
-    if (end == path)
-        *end++ = '/';
-    *end = '\0';
-}
+#define BY_LINK 1    /* fts_number */
 
 char *
 tree_absolute(const char *path)
 {
     char *here = NULL, *whole = NULL;
+    size_t len;
 
     if (path[0] == '/') {
         whole = strdup(path);
     } else {
         here = get_current_dir_name();
-        if (here != NULL && asprintf(&whole, "%s/%s", here, path) < 0)
+        if (here != NULL && asprintf(&whole, here[1] == '\0' ? "%s%s" : "%s/%s",
+                                     here, path) < 0)
             whole = NULL;
         free(here);
     }
-    if (whole != NULL)
-        resolve(whole);
+    if (whole == NULL)
+        return NULL;
+    len = strlen(whole);
+    while (len > 1 && whole[len - 1] == '/')
+        whole[--len] = '\0';
     return whole;
 }
 
@@ -104,38 +85,94 @@ tree_clear(struct tree *tree)
     memset(tree, 0, sizeof(*tree));
 }
 
+/* A folder, and how often a link led to it. */
+struct entered {
+    dev_t dev;
+    ino_t ino;
+    unsigned count;
+};
+
 struct reading {
     struct tree *tree;
     uint64_t min;
-    char *root; /* without links */
-    void (*complain)(void *arg, const char *path, int code);
-    void *arg;
+    char *root;    /* without links */
+    void *entered; /* a tree of them, as tsearch() makes */
+    const struct tree_watch *watch;
 };
+
+static int
+entered_compare(const void *a, const void *b)
+{
+    const struct entered *x = a, *y = b;
+
+    if (x->dev != y->dev)
+        return x->dev < y->dev ? -1 : 1;
+    return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/* 1: once more by a link; 0: it has been often enough; -ENOMEM. */
+static int
+enter(struct reading *reading, const struct stat *st)
+{
+    struct entered key = {.dev = st->st_dev, .ino = st->st_ino}, **found, *made;
+
+    found = tsearch(&key, &reading->entered, entered_compare);
+    if (found == NULL)
+        return -ENOMEM;
+    if (*found == &key) {
+        made = malloc(sizeof(*made));
+        if (made == NULL) {
+            tdelete(&key, &reading->entered, entered_compare);
+            return -ENOMEM;
+        }
+        *made = key;
+        *found = made;
+    }
+    return (*found)->count++ < TREE_LINKS_MAX;
+}
+
+static int
+visit_folder(struct reading *reading, FTS *fts, FTSENT *found)
+{
+    int rc = 1;
+
+    if (found->fts_level > DEPTH_MAX)
+        rc = 0;
+    else if (found->fts_number == BY_LINK)
+        rc = enter(reading, found->fts_statp);
+    if (rc == 0)
+        fts_set(fts, found, FTS_SKIP);
+    return rc < 0 ? rc : 0;
+}
 
 static int
 visit(struct reading *reading, FTS *fts, FTSENT *found)
 {
-    bool hidden = found->fts_level > 0 && found->fts_name[0] == '.';
-
-    switch (found->fts_info) {
-    case FTS_D:
-        if (hidden || found->fts_level > DEPTH_MAX)
+    if (found->fts_level > 0 && found->fts_name[0] == '.') {
+        if (found->fts_info == FTS_D)
             fts_set(fts, found, FTS_SKIP);
         return 0;
+    }
+    switch (found->fts_info) {
+    case FTS_D:
+        return visit_folder(reading, fts, found);
     case FTS_F:
-        if (hidden || (uint64_t)found->fts_statp->st_size < reading->min)
+        if ((uint64_t)found->fts_statp->st_size < reading->min)
             return 0;
         return add(reading->tree, found->fts_path,
                    (uint64_t)found->fts_statp->st_size);
     case FTS_SL:
-        if (!hidden && stays_in(found->fts_path, reading->root))
+        if (stays_in(found->fts_path, reading->root)) {
+            found->fts_number = BY_LINK;
             fts_set(fts, found, FTS_FOLLOW);
+        }
         return 0;
     case FTS_DNR:
     case FTS_ERR:
     case FTS_NS:
         if (found->fts_errno != ENOENT || found->fts_level == 0)
-            reading->complain(reading->arg, found->fts_path, found->fts_errno);
+            reading->watch->complain(reading->watch->arg, found->fts_path,
+                                     found->fts_errno);
         return 0;
     default: /* an end, a loop, a link that leads nowhere, a device */
         return 0;
@@ -144,10 +181,9 @@ visit(struct reading *reading, FTS *fts, FTSENT *found)
 
 int
 tree_read(struct tree *tree, const char *path, uint64_t min,
-          void (*complain)(void *arg, const char *path, int code), void *arg)
+          const struct tree_watch *watch)
 {
-    struct reading reading = {
-        .tree = tree, .min = min, .complain = complain, .arg = arg};
+    struct reading reading = {.tree = tree, .min = min, .watch = watch};
     char *copy = strdup(path), *roots[2] = {copy, NULL};
     FTS *fts = NULL;
     FTSENT *found;
@@ -164,12 +200,14 @@ tree_read(struct tree *tree, const char *path, uint64_t min,
         goto out;
     }
     while (rc == 0 && (errno = 0, found = fts_read(fts)) != NULL)
-        rc = visit(&reading, fts, found);
+        rc =
+            watch->go_on(watch->arg) ? visit(&reading, fts, found) : -ECANCELED;
     if (rc == 0 && errno != 0)
         rc = -errno;
 out:
     if (fts != NULL)
         fts_close(fts);
+    tdestroy(reading.entered, free);
     free(reading.root);
     free(copy);
     return rc;

@@ -43,8 +43,8 @@ symlink '..', $t->path('site/iso/loop') or die;
 symlink 'nowhere', $t->path('site/broken') or die;
 
 # A file that grows for as long as it is read: see the end.
-my $growing = $t->path('growing/log.bin');
-$t->write('growing/log.bin', '');
+my $growing = $t->path("growing/l\xc3\xb6g\xc2\x9b31m\x9b.bin");
+$t->write("growing/l\xc3\xb6g\xc2\x9b31m\x9b.bin", '');
 truncate $growing, 200 << 20 or die;
 my $test = $$;
 my $writer = fork // die;
@@ -53,8 +53,8 @@ if ($writer == 0) {
     while (getppid == $test) { syswrite $out, 'x'; select undef, undef, undef, 0.01 }
     POSIX::_exit(0);
 }
-my $changing = $t->spawn($t->build . '/offload', 'index', '--state', $state,
-    $t->path('growing'));
+my $changing = $t->spawn('env', 'LC_ALL=C.UTF-8', $t->build . '/offload', 'index', '--state',
+    $state, $t->path('growing'));
 
 # What is looked at.
 my $r = index_($t->path('site'));
@@ -75,9 +75,12 @@ my ($inode) = (stat "$state/$entry->{root}.table")[1];
 $r = index_($t->path('site'));
 is told($r)->{kept}, 6, 'a second time nothing is hashed';
 is((stat "$state/$entry->{root}.table")[1], $inode, 'and nothing is written');
-$r = $t->run({ dir => $t->path('site/iso') }, $t->build . '/offload', 'index',
-    '--state', $state, '--json', './/../iso/');
+$r = $t->offload({ dir => $t->path('site') }, 'index', '--state', $state, '--json', 'iso//');
 is told($r)->{kept}, 2, 'a relative folder is the same one';
+$r = $t->offload({ dir => $t->path('site/iso') }, 'index', '--state', $state, '--json',
+    '../../site/iso/a.iso');
+is told($r)->{hashed}, 1, 'as it is spelled: nginx resolves no dots, either';
+ok entries()->{ $t->path('site/iso/../../site/iso/a.iso') }, 'under that name';
 file('b.bin', $t->bytes(262_145, 4));
 my $started = time;
 $r = index_($t->path('site/b.bin'));
@@ -99,6 +102,10 @@ $r = $t->offload('index', '--state', $state, '--quiet', $t->path('site'));
 is $r->{out} . $r->{err}, '', '--quiet';
 $r = $t->offload('index', '--state', $state, $t->path('site'));
 like $r->{err}, qr/^6 files: 0 hashed .*6 were up to date$/m, 'a summary else';
+$r = $t->run('sh', '-c', 'exec "$@" > /dev/full', 'sh', $t->build . '/offload', 'index',
+    '--state', $state, '--json', $t->path('site'));
+is $r->{status}, 23, 'a report that cannot be written';
+like $r->{err}, qr/standard output: No space/, 'is told';
 
 # Ctrl-C: what is done is kept, the rest is left.
 $t->write('long/a.bin', $large);
@@ -118,8 +125,8 @@ is join(' ', glob "$state/*.temp"), '', 'and nothing half-written';
 
 # The file that has been growing all the time.
 is $changing->wait(60), 92, 'a file that keeps changing';
-like $changing->log, qr/^offload index: \Q$growing\E: changed while it was read, 3 times$/m,
-    'is told by name';
+like $changing->log, qr{^offload index: \Q$t->{dir}\E/growing/l\xc3\xb6g\?31m\?\.bin: changed while it was read, 3 times$}m,
+    'is told by name, but for what a terminal would obey';
 kill KILL => $writer;
 waitpid $writer, 0;
 is scalar(grep { m{/growing/} } keys %{ entries() }), 0, 'nothing is kept of it';

@@ -13,6 +13,7 @@ my $key = $t->key('coordinator');
 my $bytes = $t->bytes(35 * 262_144 + 1, 1);
 $t->write('html/iso/a.iso', $bytes);
 $t->write('elsewhere/b.bin', $t->bytes(300_000, 2));
+$t->write('dots/c.bin', $t->bytes(300_000, 3));
 for my $i (1 .. FILES) {
     $t->write("html/many/$i.bin", $i);
     truncate $t->path("html/many/$i.bin"), 262_144 + $i or die;
@@ -37,6 +38,7 @@ http {
         offload_coordinator http://127.0.0.1:9999 %%X%%;
 
         location /data/ { alias %%DIR%%/elsewhere/; }
+        location /dots/ { alias %%DIR%%/html/../dots/; }
         location /.well-known/offload/ { offload_endpoint; }
     }
 }
@@ -58,24 +60,24 @@ sub crawl {
     }
 }
 
-for my $dir (qw(published elsewhere)) {
+for my $dir (qw(published elsewhere html/../dots/)) {
     my $r = $t->offload('index', '--state', $t->path('state'), '--quiet', $t->path($dir));
     is $r->{status}, 0, "indexed $dir" or diag $r->{err};
 }
 my @kept = glob $t->path('state/*');
-is scalar(@kept), 2 * (FILES + 2), 'an entry and a table for each file';
+is scalar(@kept), 2 * (FILES + 3), 'an entry and a table for each file';
 my ($owner) = (stat $t->path('state'))[4];
 is scalar(grep { (stat)[4] != $owner || ((stat)[2] & 07777) != 0600 } @kept), 0,
     'that nginx can read, and nobody else';
 
 my @paths = map { "/many/$_.bin" } 1 .. FILES;
-crawl('/iso/a.iso', '/data/b.bin', @paths);
+crawl('/iso/a.iso', '/data/b.bin', '/dots/c.bin', @paths);
 $t->wait_for(sub { status()->{queued} == 0 }, 'all are looked at');
-is status()->{files}, FILES + 2, 'nginx knows them';
+is status()->{files}, FILES + 3, 'nginx knows them';
 my $root = $c->root('/iso/a.iso');
 is $root, sha256_hex(join '', map { pack 'H*', sha256_hex($_) } unpack '(a262144)*', $bytes),
     'as they are';
-$c->root($_) for '/data/b.bin', '/many/1.bin', '/many/' . FILES . '.bin';
+$c->root($_) for '/data/b.bin', '/dots/c.bin', '/many/1.bin', '/many/' . FILES . '.bin';
 is status()->{hashed}, 0, 'and has hashed none';
 my $table = $c->get("/.well-known/offload/pieces/$root")->{content};
 is sha256_hex($table), $root, 'a long table is sent as nginx sends its own';
