@@ -5,8 +5,8 @@
 #include "offload/traffic.h"
 
 #define SECOND_MS 1000
-#define DEBT_S 3600       /* what comes in during it can be owed */
-#define BACKWARDS_MS 1000 /* other processes' clocks are behind as much */
+#define DEBT_S OL_BUDGET_WAIT_MAX /* what comes in during it can be owed */
+#define BACKWARDS_MS 60000        /* other processes are behind as much */
 #define BYTES_MAX (UINT64_C(1) << 50)
 
 bool

@@ -16,21 +16,25 @@
 #define NGX_HTTP_OFFLOAD_TICKS   4           /* a second */
 #define NGX_HTTP_OFFLOAD_FORGET  40          /* ticks: what was judged before */
                                              /* says nothing any more */
+#define NGX_HTTP_OFFLOAD_NAMING  2           /* seconds, and a new node is */
+                                             /* known */
 
 
 typedef struct {                             /* a node's request */
     ngx_http_request_t         *request;
-    off_t                       charged;
+    off_t                       charged;     /* 0: nothing */
+    ngx_uint_t                  named;
 } ngx_http_offload_pull_t;
 
 
 static ngx_int_t ngx_http_offload_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static void ngx_http_offload_sample(ngx_http_request_t *r);
-static ngx_int_t ngx_http_offload_charge(ngx_http_offload_pull_t *pull);
-static ngx_http_offload_budget_t *ngx_http_offload_budget(
-    ngx_http_offload_sh_t *sh, u_char *site);
-static off_t ngx_http_offload_cost(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_charge(ngx_http_offload_pull_t *pull,
+    u_char *id);
+static struct ol_budget *ngx_http_offload_budget(ngx_http_offload_sh_t *sh,
+    u_char *site, ngx_uint_t named);
+static off_t ngx_http_offload_cost(ngx_http_request_t *r, size_t rate);
 static ngx_int_t ngx_http_offload_range(ngx_str_t *value, off_t *ret);
 static ngx_int_t ngx_http_offload_retry_after(ngx_http_request_t *r,
     ngx_uint_t seconds);
@@ -225,13 +229,19 @@ ngx_http_offload_offered(ngx_http_request_t *r, off_t bytes)
 }
 
 
+/*
+ * Anyone can say that he is a node.  Those that a coordinator of the site has
+ * named have a budget that others cannot use up.  An id can be copied: so no
+ * request is charged with more than a piece, which is what nodes ask for
+ */
+
 ngx_int_t
 ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id)
 {
-    u_char                        raw[OL_HASH_BYTES];
-    ngx_http_cleanup_t           *cln;
-    ngx_http_offload_pull_t      *pull;
-    ngx_http_offload_srv_conf_t  *oscf;
+    u_char                    raw[OL_HASH_BYTES];
+    ngx_uint_t                wait;
+    ngx_http_cleanup_t       *cln;
+    ngx_http_offload_pull_t  *pull;
 
     if (r->method != NGX_HTTP_GET
         || ol_base64url_decode_exact(raw, OL_HASH_BYTES, (char *) id->data,
@@ -249,25 +259,28 @@ ngx_http_offload_node_budget(ngx_http_request_t *r, ngx_str_t *id)
     pull = cln->data;
     pull->request = r;
     pull->charged = 0;
+    pull->named = 0;
+
+    wait = ngx_http_offload_charge(pull, id->data);
 
     cln->handler = ngx_http_offload_pulled;
 
-    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
-
-    return oscf->node_rate ? ngx_http_offload_charge(pull) : NGX_OK;
+    return wait ? ngx_http_offload_retry_after(r, wait) : NGX_OK;
 }
 
 
-/* a piece at most for now; the end of the request sets it right */
+/*
+ * A piece at most for now; the end of the request sets it right.  Returns how
+ * many seconds to wait, if so
+ */
 
-static ngx_int_t
-ngx_http_offload_charge(ngx_http_offload_pull_t *pull)
+static ngx_uint_t
+ngx_http_offload_charge(ngx_http_offload_pull_t *pull, u_char *id)
 {
     off_t                          cost;
     ngx_uint_t                     wait;
     ngx_http_request_t            *r;
     ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_budget_t     *budget;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -276,70 +289,90 @@ ngx_http_offload_charge(ngx_http_offload_pull_t *pull)
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
-    cost = ngx_http_offload_cost(r);
+    cost = ngx_http_offload_cost(r, oscf->node_rate);
+    wait = 0;
 
     sh = ngx_http_offload_lock(omcf->zone);
 
-    budget = ngx_http_offload_budget(sh, oscf->id);
+    pull->named = ngx_http_offload_node_named(sh, oscf->id, id);
 
-    wait = ol_budget_take(&budget->budget, oscf->node_rate, ngx_current_msec,
-                          cost);
+    if (oscf->node_rate) {
+        wait = ol_budget_take(ngx_http_offload_budget(sh, oscf->id,
+                                                      pull->named),
+                              oscf->node_rate, ngx_current_msec, cost);
+    }
 
     ngx_http_offload_unlock(omcf->zone);
 
     if (wait == 0) {
-        pull->charged = cost;
-        return NGX_OK;
+        pull->charged = oscf->node_rate ? cost : 0;
+        return 0;
     }
 
     (void) ngx_atomic_fetch_add(&sh->deferred, 1);
 
-    return ngx_http_offload_retry_after(r, wait);
+    return pull->named ? wait : ngx_min(wait, NGX_HTTP_OFFLOAD_NAMING);
 }
 
 
 /* the site's, or one that was not used for the longest time */
 
-static ngx_http_offload_budget_t *
-ngx_http_offload_budget(ngx_http_offload_sh_t *sh, u_char *site)
+static struct ol_budget *
+ngx_http_offload_budget(ngx_http_offload_sh_t *sh, u_char *site,
+    ngx_uint_t named)
 {
+    uint64_t                    last, first;
     ngx_uint_t                  i;
     ngx_http_offload_budget_t  *budget, *oldest;
 
     oldest = sh->budgets;
+    first = UINT64_MAX;
 
     for (i = 0; i < NGX_HTTP_OFFLOAD_BUDGETS; i++) {
         budget = &sh->budgets[i];
 
         if (ngx_memcmp(budget->site, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0) {
-            return budget;
+            goto found;
         }
 
-        if (budget->budget.last_ms < oldest->budget.last_ms) {
+        last = ngx_max(budget->nodes.last_ms, budget->others.last_ms);
+
+        if (last < first) {
+            first = last;
             oldest = budget;
         }
     }
 
-    ngx_memzero(oldest, sizeof(ngx_http_offload_budget_t));
-    ngx_memcpy(oldest->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
+    budget = oldest;
 
-    return oldest;
+    ngx_memzero(budget, sizeof(ngx_http_offload_budget_t));
+    ngx_memcpy(budget->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
+
+found:
+
+    return named ? &budget->nodes : &budget->others;
 }
 
 
+/* not more than can be owed, so that all of it can be given back */
+
 static off_t
-ngx_http_offload_cost(ngx_http_request_t *r)
+ngx_http_offload_cost(ngx_http_request_t *r, size_t rate)
 {
-    off_t  asked;
+    off_t  asked, cost;
+
+    cost = OL_PIECE_MAX;
 
     if (r->headers_in.range
         && ngx_http_offload_range(&r->headers_in.range->value, &asked)
            == NGX_OK)
     {
-        return ngx_min(asked, (off_t) OL_PIECE_MAX);
+        cost = ngx_min(asked, cost);
     }
 
-    return OL_PIECE_MAX;
+    return (size_t) cost / OL_BUDGET_WAIT_MAX < rate
+           ? cost
+           : (off_t) rate * OL_BUDGET_WAIT_MAX;
 }
 
 
@@ -411,7 +444,6 @@ ngx_http_offload_pulled(void *data)
     off_t                          sent;
     ngx_http_request_t            *r;
     ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_budget_t     *budget;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -423,11 +455,14 @@ ngx_http_offload_pulled(void *data)
 
     sh = ngx_http_offload_peek(omcf->zone);
 
-    if (r->headers_out.status == NGX_HTTP_OK
-        || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT)
+    if (pull->named
+        && (r->headers_out.status == NGX_HTTP_OK
+            || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT))
     {
         (void) ngx_atomic_fetch_add(&sh->bytes_pulled, sent);
     }
+
+    sent = ngx_min(sent, (off_t) OL_PIECE_MAX);
 
     if (pull->charged == 0 || pull->charged == sent) {
         return;
@@ -435,10 +470,8 @@ ngx_http_offload_pulled(void *data)
 
     sh = ngx_http_offload_lock(omcf->zone);
 
-    budget = ngx_http_offload_budget(sh, oscf->id);
-
-    ol_budget_correct(&budget->budget, oscf->node_rate,
-                      sent - pull->charged);
+    ol_budget_correct(ngx_http_offload_budget(sh, oscf->id, pull->named),
+                      oscf->node_rate, sent - pull->charged);
 
     ngx_http_offload_unlock(omcf->zone);
 }

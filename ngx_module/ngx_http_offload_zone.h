@@ -311,7 +311,9 @@ typedef struct {                             /* a quarter of a second */
 
 typedef struct {                             /* of what nodes may pull */
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
-    struct ol_budget            budget;
+    struct ol_budget            nodes;       /* that coordinators named */
+    struct ol_budget            others;      /* who may be named soon, or */
+                                             /* just say that they are nodes */
 } ngx_http_offload_budget_t;
 
 

@@ -126,9 +126,16 @@ static void
 origin_failed(struct pull *p, const struct fetch_result *result)
 {
     static struct log_kind kind = {.name = "origin"};
+    static struct log_kind later = {.name = "origin, later"};
 
+    if ((p->status == 429 || p->status == 503) && p->retry_s > 0) {
+        site_deferred(p->site, p->retry_s);
+        log_limited(&later, LOG_INFO_, "%s, piece %u: origin: in %u s",
+                    p->content->hex, (unsigned)p->index, p->retry_s);
+        return;
+    }
     if (p->status == 429 || p->status >= 500 || p->status == 0)
-        site_failed(p->site, p->retry_s);
+        site_failed(p->site);
     log_limited(&kind, LOG_WARN_, "%s, piece %u: origin: %s", p->content->hex,
                 (unsigned)p->index, result->text);
 }

@@ -220,14 +220,23 @@ site_answered(struct site *site)
     site->blocked_ms = 0;
 }
 
-void
-site_failed(struct site *site, unsigned retry_s)
+static void
+block(struct site *site, uint64_t pause)
 {
-    uint64_t pause = BLOCK_MIN_MS << (site->failures < 6 ? site->failures : 6);
-
-    if (retry_s > 0)
-        pause = (uint64_t)retry_s * 1000;
-    site->failures++;
     site->blocked_ms = uv_now(site->sites->loop) +
                        (pause < BLOCK_MAX_MS ? pause : BLOCK_MAX_MS);
+}
+
+void
+site_failed(struct site *site)
+{
+    block(site, BLOCK_MIN_MS << (site->failures < 6 ? site->failures : 6));
+    site->failures++;
+}
+
+/* It is there, and has said when: that is no failure. */
+void
+site_deferred(struct site *site, unsigned retry_s)
+{
+    block(site, (uint64_t)retry_s * 1000);
 }

@@ -60,8 +60,9 @@ void site_cancel(struct site_waiter *waiter);
 
 /* Whether the origin may be asked for pieces. */
 bool site_may_ask(const struct site *site);
-/* It answered, or did not: retry_s is its Retry-After, 0 if none. */
+/* It gave what it was asked for; did not; or wants to be asked later. */
 void site_answered(struct site *site);
-void site_failed(struct site *site, unsigned retry_s);
+void site_failed(struct site *site);
+void site_deferred(struct site *site, unsigned retry_s);
 
 #endif

@@ -17,8 +17,9 @@ bool ol_traffic_busy(uint64_t rate, uint64_t above, bool was);
 
 /*
  * Bytes that may be sent: `rate` a second come in, one second's worth is kept.
- * Whoever finds any may take as much as he wants, so it goes below zero, by an
- * hour's worth at most, and the next ones wait.  All zeros: a full one.
+ * Whoever finds any may take as much as he wants, so it goes below zero, by what
+ * comes in during OL_BUDGET_WAIT_MAX at most, and the next ones wait: nobody can
+ * shut the others out for longer.  All zeros: a full one.
  */
 struct ol_budget {
     int64_t level;    /* thousandths of a byte */

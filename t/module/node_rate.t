@@ -1,5 +1,6 @@
 # "offload_node_rate": what nodes pull is limited by site; who asks for more is
-# told when to come again.  Others are not limited.
+# told when to come again.  Others are not limited, and whoever names himself
+# after a node does not keep nodes away for long.
 
 use Offload::Test;
 use Offload::Test::Sync;
@@ -19,6 +20,7 @@ http {
     offload           on;
     offload_key       %%SITE%%;
     root              %%DIR%%/html;
+    offload_coordinator http://127.0.0.1:9999 %%X%%;
 
     server {
         listen       127.0.0.1:%%PORT%%;
@@ -29,17 +31,24 @@ http {
     server {
         listen       127.0.0.1:%%PORT_1%%;
         offload_site http://two.example;
+        location /.well-known/offload/ { offload_endpoint; }
     }
     server {
         listen            127.0.0.1:%%PORT_2%%;
         offload_site      http://three.example;
         offload_node_rate 0;
+        location /.well-known/offload/ { offload_endpoint; }
     }
 }
 CONF
 $t->write('html/busy.html', 'later');
 
-my $id = 'A' x 43;
+my @c = map { Offload::Test::Sync->new($t, $key, $nginx->url($_),
+    'http://' . (qw(one two three))[$_] . '.example') } 0 .. 2;
+$_->start(nodes => [ $_->node(1) ]) for @c;
+$c[1]->send(nodes => [ $c[1]->node(2) ]);
+
+my $id = $c[0]->node(1)->{id};
 my %all = ('Offload-Fetch' => 'direct', 'Offload-Node' => $id);
 
 sub ask {
@@ -50,6 +59,13 @@ sub ask {
 
 sub status { $t->json($t->http(GET => $nginx->url
     . '/.well-known/offload/status')->{content}) }
+
+# Whoever this site's coordinators have not named takes nothing from nodes.
+my %unknown = (%all, 'Offload-Node' => 'B' x 42 . 'A');
+is ask(0, %unknown)->{status}, 200, 'no node';
+my $u = ask(0, %unknown, 'Offload-Node' => $c[1]->node(2)->{id});
+is "$u->{status} $u->{headers}{'retry-after'}", '503 2', 'nor one here: soon it may be';
+is status()->{bytes}{pulled}, 0, 'neither has pulled';
 
 # A second's worth is 262144.
 is ask(0, %all, method => 'HEAD', Range => 'bytes=0-786431')->{status}, 206, 'HEAD is free';
@@ -95,5 +111,19 @@ is $r->{status}, 503, 'several ranges are no way around it';
 my $n = status();
 cmp_ok $n->{deferred}, '>=', 3, 'status: deferred';
 is int($n->{bytes}{pulled} / 786_432), 5, 'status: pulled';
+
+# Copied, its id costs the nodes no more than a piece for a request, whatever
+# that takes: 64 seconds' worth, of which a minute's can be owed.
+$t->write('html/big.bin', '');
+truncate $t->path('html/big.bin'), 64 << 20 or die;
+$t->wait_for(sub { ask(1, %all, Range => 'bytes=0-0')->{status} == 206 }, 'a budget');
+is length $t->http(GET => $nginx->url(1) . '/big.bin', headers => \%all)->{content},
+    64 << 20, 'a whole file, under a copied id';
+$r = ask(1, %all, Range => 'bytes=0-0');
+is $r->{headers}{'retry-after'}, 60, 'a minute at most';
+$nginx->reload($nginx->conf =~ s/node_rate 256k/node_rate 16m/r);
+$t->wait_for(sub { ask(1, %all, Range => 'bytes=0-0')->{status} == 206 },
+    'only the last piece of it to be owed', 3);
+pass 'with the debt of one piece';
 
 $t->done;

@@ -33,7 +33,8 @@ test_wait(void)
     b = (struct ol_budget){0};
     ok(ol_budget_take(&b, 1, 1, 1000000) == 0, "a slow one");
     ok(ol_budget_take(&b, 1, 1, 1) == 60, "a minute at most");
-    ok(ol_budget_take(&b, 1, 3602001, 1) == 0, "an hour's debt at most");
+    ok(ol_budget_take(&b, 1, 60001, 1) == 1, "and a minute's debt");
+    ok(ol_budget_take(&b, 1, 60002, 1) == 0, "at most");
 }
 
 static void
@@ -43,6 +44,7 @@ test_clock(void)
 
     ol_budget_take(&b, 1000, 100000, 5000);
     ok(ol_budget_take(&b, 1000, 99500, 1) == 5, "a process is behind");
+    ok(ol_budget_take(&b, 1000, 95000, 1) == 5, "another by seconds");
     ok(ol_budget_take(&b, 1000, 104000, 1) == 1, "that gave nothing");
     ok(ol_budget_take(&b, 1000, 10, 1) == 1, "the clock began again");
     ok(ol_budget_take(&b, 1000, 2000, 1) == 0, "and goes on");
