@@ -63,6 +63,12 @@ typedef struct {
 
 
 typedef struct {
+    ngx_str_t                   id;          /* of a node */
+    ngx_str_t                   url;         /* empty: wherever it is */
+} ngx_http_offload_trusted_t;
+
+
+typedef struct {
     ngx_flag_t                  enable;
     ngx_hash_t                  types;
     ngx_array_t                *types_keys;
@@ -73,8 +79,8 @@ typedef struct {
     ngx_array_t                *bypass;      /* predicates */
     size_t                      above;       /* bytes a second; 0: always */
     ngx_flag_t                  redirect;
-    ngx_array_t                *trust;       /* of ngx_str_t, ids of nodes */
-    uint32_t                    trusted;     /* a hash of these */
+    ngx_array_t                *trust;       /* of ..._trusted_t */
+    uint64_t                    trusted;     /* a hash of these */
     ngx_http_complex_value_t   *locality;
     ngx_flag_t                  links;
     ngx_flag_t                  sri;
@@ -153,12 +159,19 @@ char *ngx_http_offload_set_sync(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+char *ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url,
+    ngx_str_t *ret, ngx_uint_t foreign);
 char *ngx_http_offload_merge_site(ngx_conf_t *cf,
     ngx_http_offload_srv_conf_t *conf);
 char *ngx_http_offload_check_enabled(ngx_conf_t *cf,
     ngx_http_offload_loc_conf_t *conf);
+
+/* ngx_http_offload_trust.c: nodes that may serve who does not verify */
+
+char *ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_uint_t ngx_http_offload_trusts(ngx_http_offload_loc_conf_t *olcf,
+    ngx_http_offload_node_t *node);
 
 /* ngx_http_offload_handler.c: the content phase */
 

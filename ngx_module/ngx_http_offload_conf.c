@@ -8,15 +8,12 @@
 
 #include "ngx_http_offload.h"
 
-#include "offload/encoding.h"
 #include "offload/origin.h"
 
 
 static void ngx_http_offload_free_key(void *data);
 static ngx_int_t ngx_http_offload_keep_key(ngx_conf_t *cf,
     struct ol_key *key);
-static char *ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url,
-    ngx_str_t *ret, ngx_uint_t foreign);
 static char *ngx_http_offload_set_origins(ngx_conf_t *cf,
     ngx_array_t **origins, ngx_uint_t foreign);
 static char *ngx_http_offload_default_site(ngx_conf_t *cf,
@@ -161,7 +158,9 @@ ngx_http_offload_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+/* foreign: asked by others, so not at any port */
+
+char *
 ngx_http_offload_parse_origin(ngx_conf_t *cf, ngx_str_t *url, ngx_str_t *ret,
     ngx_uint_t foreign)
 {
@@ -317,55 +316,6 @@ ngx_http_offload_set_coordinator(ngx_conf_t *cf, ngx_command_t *cmd,
 
     tracker->url = url;
     tracker->key = key;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_offload_set_trust(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_offload_loc_conf_t  *olcf = conf;
-
-    u_char       raw[OL_HASH_BYTES];
-    ngx_str_t   *value, *id;
-    ngx_uint_t   i;
-
-    value = cf->args->elts;
-
-    if (olcf->trust == NGX_CONF_UNSET_PTR) {
-        olcf->trust = ngx_array_create(cf->pool, cf->args->nelts - 1,
-                                       sizeof(ngx_str_t));
-        if (olcf->trust == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ol_base64url_decode_exact(raw, OL_HASH_BYTES,
-                                      (char *) value[i].data, value[i].len)
-            != 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid id \"%V\" in \"offload_trust\": "
-                               "a node logs its own, 43 characters, when it "
-                               "starts", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (olcf->trust->nelts == NGX_HTTP_OFFLOAD_TRUST) {
-            return "names too many nodes: 256 at most";
-        }
-
-        id = ngx_array_push(olcf->trust);
-        if (id == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *id = value[i];
-        olcf->trusted += ngx_crc32_short(id->data, id->len);
-    }
 
     return NGX_CONF_OK;
 }

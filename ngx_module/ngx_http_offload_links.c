@@ -25,8 +25,6 @@ static ngx_int_t ngx_http_offload_links_offer(ngx_http_request_t *r,
 static void ngx_http_offload_links_holders(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
     ngx_http_offload_links_offer_t *offer);
-static ngx_uint_t ngx_http_offload_links_trusts(ngx_array_t *trust,
-    ngx_http_offload_node_t *node);
 static void ngx_http_offload_links_geo(ngx_http_offload_holder_t *holder,
     u_char *zone, size_t len);
 static void ngx_http_offload_links_keep(ngx_http_request_t *r,
@@ -167,7 +165,7 @@ ngx_http_offload_links_audience(ngx_http_request_t *r,
                                             : NGX_HTTP_OFFLOAD_LINKS,
                               audience);
 
-    audience->locality += olcf->trusted + (uint32_t) olcf->peers;
+    audience->locality += (uint32_t) olcf->trusted + (uint32_t) olcf->peers;
 }
 
 
@@ -321,8 +319,7 @@ ngx_http_offload_links_holders(ngx_http_request_t *r,
         }
 
         if (!choice->candidate.held
-            || (!ctx->verifies
-                && !ngx_http_offload_links_trusts(olcf->trust, node)))
+            || (!ctx->verifies && !ngx_http_offload_trusts(olcf, node)))
         {
             continue;
         }
@@ -342,25 +339,6 @@ ngx_http_offload_links_holders(ngx_http_request_t *r,
         ngx_http_offload_links_geo(holder, ngx_http_offload_node_zone(node),
                                    node->zone_len);
     }
-}
-
-
-static ngx_uint_t
-ngx_http_offload_links_trusts(ngx_array_t *trust,
-    ngx_http_offload_node_t *node)
-{
-    ngx_str_t   *id;
-    ngx_uint_t   i;
-
-    id = trust->elts;
-
-    for (i = 0; i < trust->nelts; i++) {
-        if (ngx_memcmp(id[i].data, node->id, OL_KEY_CHARS) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
