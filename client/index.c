@@ -59,9 +59,8 @@ static const char usage[] =
     "DIR.\n"
     "\n"
     "Exit status: 0 done; 1 some files could not be read; 2 usage; 23 the\n"
-    "state folder cannot be written to; 27 no memory; 92 a file kept "
-    "changing;\n"
-    "130 interrupted.\n";
+    "state folder cannot be written to or cleared up; 27 no memory; 92 a file\n"
+    "kept changing; 130 interrupted.\n";
 
 struct options {
     const char *state;
@@ -309,10 +308,15 @@ collect(struct index *index)
         if (rc == 0)
             break;
     }
-    if (rc < 0)
-        complain(index, index->options.state, err.text);
-    else
+    if (collector != NULL)
         index->collected = ol_collector_result(collector);
+    if (rc < 0) {
+        index->collected.failed++;
+        complain(index, index->options.state, err.text);
+    } else if (index->collected.failed > 0) {
+        complain(index, index->options.state, index->collected.reason.text);
+        index->complaints += index->collected.failed - 1;
+    }
     ol_collector_free(collector);
 }
 
@@ -323,7 +327,7 @@ outcome_of(const struct index *index)
 
     if (interrupted)
         return OUTCOME_INTERRUPTED;
-    if (counts[HASHING_UNKEPT] > 0)
+    if (counts[HASHING_UNKEPT] > 0 || index->collected.failed > 0)
         return OUTCOME_WRITE;
     if (counts[HASHING_UNREADABLE] > 0 || index->unseen > 0)
         return OUTCOME_FAILED;

@@ -114,10 +114,25 @@ path_decode(const char *text, char dst[OL_STATE_PATH_MAX])
     return n > 0 ? 0 : -EBADMSG;
 }
 
+/* Of all else that an entry says: nothing but this vouches for its sha256. */
+static void
+entry_sum(const struct ol_state_entry *entry, uint8_t ret[OL_HASH_BYTES])
+{
+    uint8_t text[sizeof(*entry)], *p = text;
+
+    p = mempcpy(p, entry->path, strlen(entry->path) + 1);
+    p = mempcpy(p, entry->version, strlen(entry->version) + 1);
+    p = mempcpy(p, entry->root, OL_HASH_BYTES);
+    p = mempcpy(p, entry->sha256, OL_HASH_BYTES);
+    p = mempcpy(p, entry->infohash, OL_SHA1_BYTES);
+    ol_sha256(text, (size_t)(p - text), ret);
+}
+
 static int
 entry_read(const json_t *json, struct ol_state_entry *entry,
            struct ol_error *err)
 {
+    uint8_t sum[OL_HASH_BYTES], should[OL_HASH_BYTES];
     const char *path, *version;
 
     if (ol_json_string(json, "path", OL_STATE_ENTRY_MAX, &path, err) < 0 ||
@@ -125,11 +140,16 @@ entry_read(const json_t *json, struct ol_state_entry *entry,
                        err) < 0 ||
         ol_json_hex(json, "root", entry->root, OL_HASH_BYTES, err) < 0 ||
         ol_json_hex(json, "sha256", entry->sha256, OL_HASH_BYTES, err) < 0 ||
-        ol_json_hex(json, "infohash", entry->infohash, OL_SHA1_BYTES, err) < 0)
+        ol_json_hex(json, "infohash", entry->infohash, OL_SHA1_BYTES, err) <
+            0 ||
+        ol_json_hex(json, "sum", sum, OL_HASH_BYTES, err) < 0)
         return -EBADMSG;
     if (path_decode(path, entry->path) < 0)
         return ol_error_set(err, EBADMSG, "path: not percent-encoded");
     strcpy(entry->version, version);
+    entry_sum(entry, should);
+    if (memcmp(sum, should, OL_HASH_BYTES) != 0)
+        return ol_error_set(err, EBADMSG, "sum: of another entry");
     return 0;
 }
 
@@ -157,6 +177,8 @@ ol_state_entry_text(const struct ol_state_entry *entry, char **text,
     char path[3 * OL_STATE_PATH_MAX], root[OL_ROOT_HEX + 1];
     char sha256[OL_HEX_LEN(OL_HASH_BYTES) + 1];
     char infohash[OL_HEX_LEN(OL_SHA1_BYTES) + 1];
+    char sum_hex[OL_HEX_LEN(OL_HASH_BYTES) + 1];
+    uint8_t sum[OL_HASH_BYTES];
     int n;
 
     if (ol_subject_encode(entry->path, strlen(entry->path), path,
@@ -165,11 +187,13 @@ ol_state_entry_text(const struct ol_state_entry *entry, char **text,
     ol_hex_encode(root, entry->root, OL_HASH_BYTES);
     ol_hex_encode(sha256, entry->sha256, OL_HASH_BYTES);
     ol_hex_encode(infohash, entry->infohash, OL_SHA1_BYTES);
+    entry_sum(entry, sum);
+    ol_hex_encode(sum_hex, sum, OL_HASH_BYTES);
     /* None of these has a character that JSON would escape. */
     n = asprintf(text,
                  "{\"path\":\"%s\",\"version\":\"%s\",\"root\":\"%s\","
-                 "\"sha256\":\"%s\",\"infohash\":\"%s\"}\n",
-                 path, entry->version, root, sha256, infohash);
+                 "\"sha256\":\"%s\",\"infohash\":\"%s\",\"sum\":\"%s\"}\n",
+                 path, entry->version, root, sha256, infohash, sum_hex);
     if (n < 0)
         return -ENOMEM;
     *len = (size_t)n;

@@ -23,6 +23,7 @@ struct ol_collector {
     char *under; /* without final slashes; NULL: any */
     time_t now;
     bool sweeping; /* tables, once all entries were seen */
+    bool unmarked; /* a table in use has kept an old mark */
     struct ol_collected result;
     struct ol_state_entry entry;
 };
@@ -83,6 +84,8 @@ mark_age(const struct ol_collector *c, const char *name)
 
     if (fstatat(dirfd(c->dir), name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
     return st.st_mtime < c->now ? (long long)(c->now - st.st_mtime) : 0;
 }
 
@@ -150,7 +153,7 @@ entry_visit(struct ol_collector *c, const char *name)
     char table[OL_STATE_NAME_MAX];
     int rc = ol_state_entry_load(dirfd(c->dir), name, &c->entry);
 
-    if (rc == -EBADMSG)
+    if (rc == -EBADMSG || rc == -ELOOP) /* a link: not ours, or no more */
         return sweep(c, name);
     if (rc < 0)
         return rc == -ENOENT ? 0 : rc;
@@ -159,12 +162,13 @@ entry_visit(struct ol_collector *c, const char *name)
 
     ol_state_table_name(table, c->entry.root);
     rc = mark(c, table);
-    if (rc == -ENOENT) /* of no use without */
+    if (rc == -ENOENT || rc == -EISDIR) /* of no use without */
         return sweep(c, name);
-    if (rc == 0)
+    if (rc < 0)
+        c->unmarked = true;
+    else
         rc = mark(c, name);
-    if (rc == 0)
-        c->result.entries++;
+    c->result.entries++;
     return rc == -ENOENT ? 0 : rc;
 }
 
@@ -186,31 +190,54 @@ visit(struct ol_collector *c, const char *name)
     return 0; /* not ours */
 }
 
+static void
+pass_over(struct ol_collector *c, const char *name, int code)
+{
+    if (c->result.failed++ == 0)
+        ol_error_set(&c->result.reason, code, "%s: %s", name, strerror(code));
+}
+
+/* Of this process, or of the machine: it says nothing of one file. */
+static bool
+is_general(int code)
+{
+    return code == ENOMEM || code == EMFILE || code == ENFILE;
+}
+
+/* 1: one more; 0: there was none; -errno. */
+static int
+step(struct ol_collector *c, struct ol_error *err)
+{
+    struct dirent *found;
+    int rc;
+
+    errno = 0;
+    found = readdir(c->dir);
+    if (found == NULL && errno != 0)
+        return ol_error_set(err, errno, "reading the folder: %s",
+                            strerror(errno));
+    if (found == NULL) {
+        if (c->sweeping || c->unmarked)
+            return 0;
+        c->sweeping = true;
+        rewinddir(c->dir);
+        return 1;
+    }
+    rc = visit(c, found->d_name);
+    if (is_general(-rc))
+        return ol_error_set(err, -rc, "%s: %s", found->d_name, strerror(-rc));
+    if (rc < 0)
+        pass_over(c, found->d_name, -rc);
+    return 1;
+}
+
 int
 ol_collector_step(struct ol_collector *collector, unsigned max,
                   struct ol_error *err)
 {
-    int rc = 0;
+    int rc = 1;
 
-    while (rc == 0 && max-- > 0) {
-        struct dirent *found;
-
-        errno = 0;
-        found = readdir(collector->dir);
-        if (found == NULL && errno != 0) {
-            rc = -errno;
-        } else if (found == NULL) {
-            if (collector->sweeping)
-                return 0;
-            collector->sweeping = true;
-            rewinddir(collector->dir);
-        } else {
-            rc = visit(collector, found->d_name);
-        }
-        if (rc < 0)
-            ol_error_set(err, -rc, "%s: %s",
-                         found != NULL ? found->d_name : "reading the folder",
-                         strerror(-rc));
-    }
-    return rc < 0 ? rc : 1;
+    while (rc > 0 && max-- > 0)
+        rc = step(collector, err);
+    return rc;
 }

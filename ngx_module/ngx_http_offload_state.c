@@ -269,6 +269,14 @@ ngx_http_offload_collect_sliced(ngx_event_t *ev)
                       "\"offload_state\": %ul files are known, %ul useless "
                       "files were removed",
                       collected.entries, collected.removed);
+
+        if (collected.failed) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "%s, in \"%V\", the folder of \"offload_state\"; "
+                          "%ul there could not be looked at or removed",
+                          collected.reason.text, &collect->omcf->state->name,
+                          collected.failed);
+        }
     }
 
     ngx_http_offload_collect_until(collect->omcf,

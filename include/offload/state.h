@@ -2,15 +2,17 @@
  * What is kept of versions of files, in a folder that the module's workers
  * and `offload index` share: so that a file is hashed once.
  *
- *   <SHA-256 of the path>.file   JSON: path, version, root, sha256, infohash
+ *   <SHA-256 of the path>.file   JSON: path, version, root, sha256, infohash,
+ *                                and sum, the SHA-256 of these
  *   <root>.table                 the piece table, the pieces' SHA-1s, and the
  *                                <pieces> element of Metalink, one after
  *                                another; sent in parts, as a file
  *
  * The path is spelled as nginx opens it (`root` or `alias`, and the URI).
  * Nothing here is ever wrong if it is lost, and nothing is believed that does
- * not fit: a version tells whether the entry is of the file that is there, the
- * root checks the table, the infohash the SHA-1s; the rest follows from these.
+ * not fit: the sum tells whether an entry is as it was written, its version
+ * whether it is of the file that is there; the root checks the table, the
+ * infohash the SHA-1s, and the rest follows from these.
  * Files come whole, by rename, so the folder can be read at any time.
  */
 #ifndef OL_STATE_H
@@ -109,12 +111,15 @@ int ol_state_sync(const char *dir, struct ol_error *err);
  * does not lead to their version, tables that no entry names, what a process
  * that was killed left half-written.  A pass looks at all entries and marks,
  * by their mtime, them and the tables they name; then it looks at all tables.
- * It keeps no list, so it may end anywhere, and two may run at once.
+ * It keeps no list, so it may end anywhere, and two may run at once.  What
+ * cannot be looked at, marked or removed is counted and passed over.
  */
 struct ol_collector;
 struct ol_collected {
-    unsigned long entries; /* in use */
-    unsigned long removed; /* files */
+    unsigned long entries;  /* in use */
+    unsigned long removed;  /* files */
+    unsigned long failed;   /* passed over */
+    struct ol_error reason; /* of the first of these; its name is in it */
 };
 
 /* under: only entries of paths in this folder can be useless; NULL: all. */

@@ -107,6 +107,13 @@ $r = $t->run('sh', '-c', 'exec "$@" > /dev/full', 'sh', $t->build . '/offload', 
 is $r->{status}, 23, 'a report that cannot be written';
 like $r->{err}, qr/standard output: No space/, 'is told';
 
+mkdir "$state/odd.file" or die;
+$r = index_($t->path('site'));
+is $r->{status}, 23, 'what does not belong into the state folder';
+like $r->{err}, qr/\Q$state\E: odd\.file: Is a directory$/m, 'is told by name';
+is told($r)->{kept}, 6, 'when all else is done';
+rmdir "$state/odd.file";
+
 # Ctrl-C: what is done is kept, the rest is left.
 $t->write('long/a.bin', $large);
 $t->write('long/huge.bin', '');

@@ -57,12 +57,18 @@ $t->wait_for(sub { my $r = $c->root('/b.bin'); $r ne $root{b} && ($root{new} = $
     'a new version');
 $t->write('state/0123456789abcdef.temp', 'half');
 $t->write('state/README', 'not ours');
+mkdir $t->path('state/0.file') or die;
+symlink 'nowhere', $t->path('state/1.table') or die;
 is collected(), '2 0', 'nothing at once';
 like kept(), qr/\Q$root{a}.table/, 'a table of a file that went';
 
 # A day later.
 days_ago(2, glob $t->path('state/*'));
-is collected(), '2 4', 'a day later';
+$t->run('touch', '-h', '-d', '2 days ago', $t->path('state/1.table'));
+is collected(), '2 5', 'a day later, whatever else is there';
+like $t->read('info.log'), qr/\[error\].* 0\.file: Is a directory, in ".*\/state", .* 1 there could not be/,
+    'is told';
+rmdir $t->path('state/0.file') or die;
 is join(' ', grep { /table|temp|READ/ } split / /, kept()),
     join(' ', sort 'README', map { "$root{$_}.table" } qw(c new)), 'what is of use stays';
 is $c->root('/c.bin'), $root{c}, 'and is used';

@@ -154,6 +154,12 @@ test_entry(void)
     for (size_t cut = 0; cut + 1 < len; cut++)
         bad += ol_state_entry_parse(text, cut, back, NULL) != -EBADMSG;
     is_int(bad, 0, "cut anywhere, it is refused");
+    for (size_t i = 0; i < len; i++) {
+        text[i] ^= 1;
+        bad += ol_state_entry_parse(text, len, back, NULL) != -EBADMSG;
+        text[i] ^= 1;
+    }
+    is_int(bad, 0, "nor with a bit flipped in any byte, that of sha256 too");
     free(text);
 
     memset(entry->path, '\xff', OL_STATE_PATH_MAX - 1);
@@ -171,38 +177,47 @@ test_entry_foreign(void)
 #define H32 "00000000000000000000000000000000"
 #define REST                                                                   \
     ",\"version\":\"1\",\"root\":\"" H32 H32 "\",\"sha256\":\"" H32 H32        \
-    "\",\"infohash\":\"" H32 "00000000\"}"
-    static const char *const refused[] = {
-        "",
-        "[]",
-        "{}",
-        "{\"version\":\"1\",\"root\":\"" H32 H32 "\",\"sha256\":\"" H32 H32
-        "\"}", /* of earlier versions */
-        "{\"path\":\"\"" REST,
-        "{\"path\":7" REST,
-        "{\"path\":\"/%\"" REST,
-        "{\"path\":\"/%4\"" REST,
-        "{\"path\":\"/%g0\"" REST,
-        "{\"path\":\"/%00\"" REST,
-        "{\"path\":\"/a\",\"path\":\"/a\"" REST,
+    "\",\"infohash\":\"" H32 "00000000\""
+#define SUM                                                                    \
+    ",\"sum\":\"315d38905f25f120d9085a4f6b459627"                              \
+    "6f244cbb4670aa9ce85fc2fd56bd16eb\"}"
+    static const char good[] = "{\"path\":\"/a\"" REST SUM;
+    static const struct {
+        const char *text, *reason;
+    } refused[] = {
+        {"", "JSON"},
+        {"[]", "JSON"},
+        {"{}", "path"},
+        {"{\"path\":\"/a\"" REST "}", "sum"}, /* of earlier versions */
+        {"{\"path\":\"/b\"" REST SUM, "sum: of another entry"},
+        {"{\"path\":\"\"" REST SUM, "path"},
+        {"{\"path\":7" REST SUM, "path"},
+        {"{\"path\":\"/%\"" REST SUM, "path"},
+        {"{\"path\":\"/%4\"" REST SUM, "path"},
+        {"{\"path\":\"/%g0\"" REST SUM, "path"},
+        {"{\"path\":\"/%00\"" REST SUM, "path"},
+        {"{\"path\":\"/a\",\"path\":\"/a\"" REST SUM, "dup"},
     };
     struct ol_state_entry *entry = malloc(sizeof(*entry));
     unsigned bad = 0;
     char *text = calloc(1, OL_STATE_ENTRY_MAX + 2);
+    struct ol_error err;
 
-    is_int(ol_state_entry_parse("{\"path\":\"/a\"" REST,
-                                strlen("{\"path\":\"/a\"" REST), entry, NULL),
-           0, "this is one");
-    for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-        if (ol_state_entry_parse(refused[i], strlen(refused[i]), entry, NULL) !=
-            -EBADMSG) {
-            diag("taken: %s", refused[i]);
+    is_int(ol_state_entry_parse(good, strlen(good), entry, &err), 0,
+           "this is one");
+    for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        err.text[0] = '\0';
+        if (ol_state_entry_parse(refused[i].text, strlen(refused[i].text),
+                                 entry, &err) != -EBADMSG ||
+            strstr(err.text, refused[i].reason) == NULL) {
+            diag("%s: %s", refused[i].text, err.text);
             bad++;
         }
-    is_int(bad, 0, "these are none");
+    }
+    is_int(bad, 0, "these are none, and why is told");
     memset(text, 'a', OL_STATE_PATH_MAX + 20);
     memcpy(text, "{\"path\":\"", 9);
-    strcpy(text + OL_STATE_PATH_MAX + 20, "\"" REST);
+    strcpy(text + OL_STATE_PATH_MAX + 20, "\"" REST SUM);
     is_int(ol_state_entry_parse(text, strlen(text), entry, NULL), -EBADMSG,
            "a path that no buffer has room for");
     is_int(ol_state_entry_parse(text, OL_STATE_ENTRY_MAX + 1, entry, NULL),
@@ -323,8 +338,9 @@ collect_at(time_t now, const char *under)
         if (rc <= 0)
             break;
     }
-    is_int(rc, 0, "a pass%s", err.text);
     struct ol_collected result = ol_collector_result(collector);
+
+    is_int(rc, 0, "a pass%s", err.text);
 
     ol_collector_free(collector);
     return result;
@@ -371,6 +387,45 @@ test_collect(void)
     ol_digest_clear(&digest_b);
 }
 
+/* Names like ours that are something else, before and behind those of ours. */
+static void
+test_collect_odd(void)
+{
+    static const char *const folders[] = {"0.file", "x.file", "x.table",
+                                          "x.temp"};
+    struct ol_version a = make_file(path_a, SIZE);
+    time_t later = time(NULL) + OL_STATE_KEEP + 60;
+    struct ol_collected got;
+    struct ol_digest digest;
+    char name[OL_STATE_NAME_MAX];
+    struct stat st;
+
+    collect_at(later + OL_STATE_KEEP, NULL);
+    digest_of(SIZE, 5, &digest);
+    ol_state_save(dir, path_a, &a, &digest, true, NULL);
+    write_bytes(in_dir("0123456789abcdef.temp"), "x", 1);
+    write_bytes(in_dir("broken.file"), "x", 1);
+    for (unsigned i = 0; i < 4; i++)
+        if (mkdir(in_dir(folders[i]), 0700) < 0)
+            abort();
+    if (symlink("nowhere", in_dir("y.file")) < 0 ||
+        symlink("x.table", in_dir("y.table")) < 0)
+        abort();
+    got = collect_at(later, NULL);
+    is_int(got.failed, 4, "folders are passed over, and counted");
+    ok(strstr(got.reason.text, "Is a directory") != NULL, "%s",
+       got.reason.text);
+    is_int(got.entries, 1, "the entry that is in use was seen");
+    is_int(got.removed, 4, "links and broken files go, as they would else");
+    ok(lstat(in_dir("y.file"), &st) < 0 && lstat(in_dir("x.file"), &st) == 0,
+       "these, not those");
+    ol_state_table_name(name, digest.root);
+    ok(stat(in_dir(name), &st) == 0, "its table stays");
+    for (unsigned i = 0; i < 4; i++)
+        rmdir(in_dir(folders[i]));
+    ol_digest_clear(&digest);
+}
+
 int
 main(void)
 {
@@ -387,6 +442,7 @@ main(void)
     test_table();
     test_folder();
     test_collect();
+    test_collect_odd();
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     if (system(command) != 0)
         return 1;
