@@ -61,20 +61,35 @@ spare_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Where nothing is known of a node, it is taken for an ordinary one. */
-static double
-capacity_neutral(const struct ol_candidate *candidates, size_t count)
+struct scale {
+    double neutral; /* of a node of which nothing is known: an ordinary one */
+    double most;    /* that any node counts with */
+};
+
+/*
+ * Nobody checks what a node claims, so it counts with a few times what others
+ * claim that have something to spare, at most; of an even number of claims,
+ * the lower one is in the middle, so that one of two cannot move it.
+ */
+static struct scale
+scale_of(const struct ol_candidate *candidates, size_t count)
 {
+    struct scale scale = {CAPACITY_MIN, OL_SPARE_MAX};
     uint32_t spare[OL_SELECTION_MAX];
-    size_t known = 0;
+    size_t known = 0, none = 0;
 
     for (size_t i = 0; i < count; i++)
         if (candidates[i].spare != OL_SPARE_UNKNOWN)
             spare[known++] = candidates[i].spare;
     if (known == 0)
-        return CAPACITY_MIN;
+        return scale;
     qsort(spare, known, sizeof(spare[0]), spare_compare);
-    return capacity_of(spare[known / 2]);
+    while (none < known && spare[none] <= CAPACITY_MIN)
+        none++;
+    scale.neutral = capacity_of(spare[(known - 1) / 2]);
+    if (none < known)
+        scale.most = OL_SPARE_TIMES * (double)spare[(none + known - 1) / 2];
+    return scale;
 }
 
 struct drawn {
@@ -101,11 +116,11 @@ ol_select(const uint8_t root[OL_HASH_BYTES], unsigned variant,
 {
     uint8_t salt[OL_SALT_BYTES] = "offload variant";
     struct drawn drawn[OL_SELECTION_MAX];
-    double neutral;
+    struct scale scale;
 
     assert(count <= OL_SELECTION_MAX);
     salt[OL_SALT_BYTES - 1] = (uint8_t)variant;
-    neutral = capacity_neutral(candidates, count);
+    scale = scale_of(candidates, count);
     for (size_t i = 0; i < count; i++) {
         const struct ol_candidate *c = &candidates[i];
         struct ol_choice *choice = &drawn[i].choice;
@@ -113,8 +128,9 @@ ol_select(const uint8_t root[OL_HASH_BYTES], unsigned variant,
         drawn[i].id = c->id;
         choice->candidate = i;
         choice->tier = tier_of(c);
-        choice->capacity =
-            c->spare == OL_SPARE_UNKNOWN ? neutral : capacity_of(c->spare);
+        choice->capacity = c->spare == OL_SPARE_UNKNOWN
+                               ? scale.neutral
+                               : fmin(capacity_of(c->spare), scale.most);
         choice->freshness = freshness_of(c->age_s);
         choice->health = health_of(c->failures);
         choice->weight = choice->capacity * choice->freshness * choice->health;

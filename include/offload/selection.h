@@ -21,6 +21,12 @@
 #define OL_SELECTION_MAX 64 /* candidates of one content */
 #define OL_SPARE_UNKNOWN UINT32_MAX
 #define OL_SPARE_MAX (1u << 24) /* KiB per second */
+/*
+ * What a node can spare is what it says of itself: it counts up to so many
+ * times the median of the candidates that have something to spare.  If it is
+ * unknown, it counts as the median of the others.
+ */
+#define OL_SPARE_TIMES 8
 
 /* Failures that are kept of a node, and after how long they count half. */
 #define OL_FAILURES_MAX 63.0
@@ -39,7 +45,7 @@ struct ol_candidate {
 struct ol_choice {
     size_t candidate; /* its position in what was given */
     unsigned tier;    /* 0 .. 5, lower is better */
-    double capacity;  /* KiB per second; unknown: the median of the others */
+    double capacity;  /* KiB per second: see OL_SPARE_TIMES */
     double freshness; /* (0, 1] */
     double health;    /* (0, 1] */
     double weight;    /* the product of these three, > 0 */

@@ -157,6 +157,22 @@ test_shares(void)
     first_places(4, share);
     ok(close_to(share[2], 1.0 / 5), "not known: the median of the others");
 
+    for (unsigned i = 0; i < 9; i++)
+        nodes[i].spare = 1000 + i % 2;
+    nodes[8].spare = OL_SPARE_MAX;
+    first_places(9, share);
+    ok(share[8] < 0.55, "one that claims all there is: %f, not 1", share[8]);
+    nodes[1].spare = OL_SPARE_MAX;
+    nodes[0].spare = 1024;
+    first_places(2, share);
+    ok(close_to(share[1], 8.0 / 9), "nor if it is one of two");
+    for (unsigned i = 2; i < 9; i++)
+        nodes[i].spare = 0;
+    nodes[0].spare = 0;
+    nodes[1].spare = 10240;
+    first_places(9, share);
+    ok(share[1] > 0.99, "what it claims, where the others have nothing");
+
     nodes[0].spare = 0;
     first_places(1, share);
     ok(share[0] > 0.999, "the only one, though it has nothing to spare");
