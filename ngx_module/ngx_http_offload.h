@@ -22,6 +22,8 @@
 #define NGX_HTTP_OFFLOAD_SIGNATURES   200    /* of manifests, a second and */
                                              /* worker */
 #define NGX_HTTP_OFFLOAD_TRUST        256    /* nodes in offload_trust */
+#define NGX_HTTP_OFFLOAD_GENERIC      50     /* of them kept for what suits */
+                                             /* every client */
 #define NGX_HTTP_OFFLOAD_BODY         65536  /* the longest sync */
 #define NGX_HTTP_OFFLOAD_STAY         "offload=direct"  /* in a query */
 #define NGX_HTTP_OFFLOAD_PREFIX       "/.well-known/offload/"
@@ -207,6 +209,11 @@ void ngx_http_offload_guard_merge(ngx_conf_t *cf,
 ngx_uint_t ngx_http_offload_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_http_offload_credentials(ngx_http_request_t *r);
 
+/* ngx_http_offload_rules.c: what rewrite rules make of others' requests */
+
+ngx_uint_t ngx_http_offload_rules(ngx_http_request_t *r, void **loc_conf,
+    ngx_array_t *codes);
+
 /* ngx_http_offload_negotiate.c: what a request asks for */
 
 ngx_http_offload_want_e ngx_http_offload_want(ngx_http_request_t *r,
@@ -218,6 +225,7 @@ ngx_uint_t ngx_http_offload_printable(ngx_str_t *text);
 /* ngx_http_offload_manifest.c: signs manifests and keeps them in the zone */
 
 ngx_uint_t ngx_http_offload_manifest_budget(void);
+ngx_uint_t ngx_http_offload_manifest_left(void);
 ngx_int_t ngx_http_offload_manifest_sign(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_uint_t variant, ngx_str_t *text);
 void ngx_http_offload_manifest_audience(ngx_http_offload_sh_t *sh,
@@ -230,6 +238,7 @@ ngx_int_t ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root,
     time_t exp, ngx_str_t *peers, ngx_str_t *value);
 ngx_int_t ngx_http_offload_receipt_check(ngx_http_request_t *r,
     struct ol_receipt *receipt, u_char *root);
+uint64_t ngx_http_offload_network(ngx_http_request_t *r);
 
 /* versions of files are liboffload's */
 

@@ -10,7 +10,8 @@
 #include "ngx_http_offload_zone.h"
 
 
-#define NGX_HTTP_OFFLOAD_FILE_CACHE  64      /* texts of one file */
+#define NGX_HTTP_OFFLOAD_FILE_CACHE  256     /* texts of one file: there */
+                                             /* may be some 15 localities */
 
 
 static ngx_http_offload_manifest_t **ngx_http_offload_cache_bucket(
@@ -79,7 +80,7 @@ ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
     ngx_uint_t  i;
 
     if (m->refresh <= ngx_time()
-        || m->version != m->file->content->version
+        || m->version != ngx_http_offload_version(sh, m->file->content)
         || ngx_memcmp(m->signer, signer, sizeof(m->signer)) != 0)
     {
         return 0;
@@ -101,6 +102,26 @@ ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
     }
 
     return 1;
+}
+
+
+/* the others are dropped sooner than it */
+
+void
+ngx_http_offload_cache_used(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_manifest_t *m)
+{
+    if (m->used == ngx_time()) {
+        return;
+    }
+
+    m->used = ngx_time();
+
+    ngx_queue_remove(&m->queue);
+    ngx_queue_insert_head(&sh->manifests, &m->queue);
+
+    ngx_queue_remove(&m->sibling);
+    ngx_queue_insert_head(&m->file->manifests, &m->sibling);
 }
 
 
@@ -145,6 +166,7 @@ ngx_http_offload_cache_add(ngx_http_offload_zone_t *zone,
     m->audience = *audience;
     m->npeers = npeers;
     m->len = len;
+    m->used = ngx_time();
 
     bucket = ngx_http_offload_cache_bucket(sh, file, audience);
     m->next = *bucket;

@@ -230,10 +230,6 @@ void
 ngx_http_offload_file_used(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file)
 {
-    if (file->used == ngx_time()) {
-        return;
-    }
-
     file->used = ngx_time();
 
     ngx_queue_remove(&file->queue);
@@ -307,7 +303,7 @@ ngx_uint_t
 ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file)
 {
-    file->used = ngx_time();
+    ngx_http_offload_file_used(ngx_http_offload_peek(zone), file);
 
     if (file->revoked > ngx_time()) {
         return 0;

@@ -305,9 +305,8 @@ ngx_http_offload_facts(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
         if (!ctx->idle) {
             ngx_http_offload_file_demanded(sh, file);
+            ngx_http_offload_file_changed(sh, file);
         }
-
-        ngx_http_offload_file_changed(sh, file);
 
         facts->size = file->ident.size;
         facts->mtime = file->ident.mtime;

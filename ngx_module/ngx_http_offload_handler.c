@@ -25,9 +25,12 @@ static ngx_int_t ngx_http_offload_cached(ngx_http_request_t *r,
 static ngx_http_offload_manifest_t *ngx_http_offload_choose(
     ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t *variant);
-static ngx_http_offload_manifest_t *ngx_http_offload_generic(
-    ngx_http_offload_sh_t *sh, ngx_http_offload_file_t *file, u_char *signer,
-    ngx_uint_t variant, ngx_uint_t https);
+static ngx_http_offload_manifest_t *ngx_http_offload_makeshift(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t variant);
+static ngx_http_offload_manifest_t *ngx_http_offload_any(
+    ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t variant);
 static ngx_uint_t ngx_http_offload_conditional(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_copy(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
@@ -53,7 +56,8 @@ static const ngx_http_offload_ctx_t  ngx_http_offload_unasked[] = {
 /* a manifest on its way out of the zone, and its peers */
 
 static u_char  ngx_http_offload_text[NGX_HTTP_OFFLOAD_TEXT];
-static u_char  ngx_http_offload_text_peers[OL_MANIFEST_PEERS * 8];
+static u_char  ngx_http_offload_text_peers[OL_MANIFEST_PEERS
+                                            * OL_RECEIPT_PEER_CHARS];
 
 
 ngx_int_t
@@ -246,7 +250,11 @@ ngx_http_offload_lookup(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         }
 
         if (file->state == NGX_HTTP_OFFLOAD_READY) {
-            ngx_http_offload_file_changed(sh, file);
+
+            if (!ctx->idle) {
+                ngx_http_offload_file_changed(sh, file);
+            }
+
             rc = ngx_http_offload_cached(r, ctx, file, variant, text);
         }
     }
@@ -292,34 +300,31 @@ ngx_http_offload_cached(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        if (ngx_http_offload_manifest_budget()) {
-            return NGX_AGAIN;
+        if (ngx_http_offload_manifest_left() <= NGX_HTTP_OFFLOAD_GENERIC) {
+            m = ngx_http_offload_makeshift(sh, ctx, file, signer, *variant);
         }
 
-        m = ngx_http_offload_generic(sh, file, signer, *variant,
-                                     ctx->client.https);
+        if (m == NULL && ngx_http_offload_manifest_budget()) {
+            return NGX_AGAIN;
+        }
     }
 
     if (m == NULL || m->len > NGX_HTTP_OFFLOAD_TEXT) {
         return NGX_DECLINED;
     }
 
-    if (m->used != ngx_time()) {
-        m->used = ngx_time();
-
-        ngx_queue_remove(&m->queue);
-        ngx_queue_insert_head(&sh->manifests, &m->queue);
-    }
+    ngx_http_offload_cache_used(sh, m);
 
     text->len = m->len;
     ngx_memcpy(ngx_http_offload_text, ngx_http_offload_manifest_text(m),
                m->len);
 
     for (i = 0; i < m->npeers; i++) {
-        ngx_memcpy(ngx_http_offload_text_peers + i * 8, m->peers[i].id, 8);
+        ngx_memcpy(ngx_http_offload_text_peers + i * OL_RECEIPT_PEER_CHARS,
+                   m->peers[i].id, OL_RECEIPT_PEER_CHARS);
     }
 
-    ctx->peers.len = m->npeers * 8;
+    ctx->peers.len = m->npeers * OL_RECEIPT_PEER_CHARS;
     ctx->size = file->ident.size;
     ctx->mtime = file->ident.mtime;
     ctx->exp = m->exp;
@@ -366,23 +371,45 @@ ngx_http_offload_choose(ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
 }
 
 
-/* what those get of whom nothing is known: good for all, best for nobody */
+/*
+ * When much has been signed in this second: another variant for this client,
+ * or what those get of whom nothing is known.  If that is not there either it
+ * may be made, for this client as for anyone
+ */
 
 static ngx_http_offload_manifest_t *
-ngx_http_offload_generic(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t variant,
-    ngx_uint_t https)
+ngx_http_offload_makeshift(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file, u_char *signer,
+    ngx_uint_t variant)
+{
+    ngx_http_offload_manifest_t  *m;
+
+    m = ngx_http_offload_any(sh, ctx, file, signer, variant);
+    if (m) {
+        return m;
+    }
+
+    ctx->client.addressed = 0;
+    ctx->client.locality.len = 0;
+
+    return ngx_http_offload_any(sh, ctx, file, signer, variant);
+}
+
+
+static ngx_http_offload_manifest_t *
+ngx_http_offload_any(ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_file_t *file, u_char *signer, ngx_uint_t variant)
 {
     ngx_uint_t                    i;
     ngx_http_offload_manifest_t  *m;
-    ngx_http_offload_client_t     nobody;
     ngx_http_offload_audience_t   audience;
 
-    ngx_memzero(&nobody, sizeof(ngx_http_offload_client_t));
-    nobody.https = https;
+    if (variant == NGX_HTTP_OFFLOAD_PEERLESS) {
+        return NULL;
+    }
 
     for (i = 0; i < NGX_HTTP_OFFLOAD_VARIANTS; i++) {
-        ngx_http_offload_manifest_audience(sh, file->content, &nobody,
+        ngx_http_offload_manifest_audience(sh, file->content, &ctx->client,
                                            (variant + i)
                                            % NGX_HTTP_OFFLOAD_VARIANTS,
                                            &audience);

@@ -266,7 +266,7 @@ ngx_http_offload_links_offer(ngx_http_request_t *r,
     content = file->content;
 
     offer->serial = file->serial;
-    offer->version = content->version;
+    offer->version = ngx_http_offload_version(sh, content);
     offer->torrent = file->torrent;
 
     ngx_memcpy(offer->root, content->root, OL_HASH_BYTES);
@@ -391,7 +391,7 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     if (file == NULL || file->serial != offer->serial
         || file->state != NGX_HTTP_OFFLOAD_READY
         || !ngx_http_offload_file_public(omcf->zone, file)
-        || file->content->version != offer->version)
+        || ngx_http_offload_version(sh, file->content) != offer->version)
     {
         goto done;
     }

@@ -51,8 +51,6 @@ static void ngx_http_offload_offer_peers(ngx_http_offload_sh_t *sh,
 static ngx_int_t ngx_http_offload_compose(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_offer_t *offer,
     ngx_str_t *text);
-static ngx_int_t ngx_http_offload_ticket(struct ol_key *key,
-    ngx_http_offload_offer_t *offer, char *path);
 static void ngx_http_offload_describe(ngx_http_offload_offer_t *offer,
     ngx_http_offload_srv_conf_t *oscf, struct ol_manifest *m);
 static ngx_int_t ngx_http_offload_told_peers(ngx_http_request_t *r,
@@ -62,20 +60,35 @@ static void ngx_http_offload_keep(ngx_http_request_t *r,
     ngx_str_t *text);
 
 
-/* a signature may be made in this second */
+static ngx_uint_t  ngx_http_offload_signed;   /* by this worker, in a second */
+
+
+/* takes one of the signatures that may still be made in this second */
 
 ngx_uint_t
 ngx_http_offload_manifest_budget(void)
 {
-    static time_t      second;
-    static ngx_uint_t  signatures;
+    if (ngx_http_offload_manifest_left() == 0) {
+        return 0;
+    }
+
+    ngx_http_offload_signed++;
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_offload_manifest_left(void)
+{
+    static time_t  second;
 
     if (second != ngx_time()) {
         second = ngx_time();
-        signatures = 0;
+        ngx_http_offload_signed = 0;
     }
 
-    return signatures++ < NGX_HTTP_OFFLOAD_SIGNATURES;
+    return NGX_HTTP_OFFLOAD_SIGNATURES - ngx_http_offload_signed;
 }
 
 
@@ -199,7 +212,7 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     offer->serial = file->serial;
     offer->ident = file->ident;
-    offer->version = content->version;
+    offer->version = ngx_http_offload_version(sh, content);
     offer->table_len = content->table_len;
     offer->sri = file->sri && ngx_http_offload_sri_file(file);
 
@@ -257,6 +270,8 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 {
     char                          *token;
     char                           path[OL_ROOT_HEX + OL_TICKET_MAX + 8];
+    char                           root[OL_ROOT_HEX + 1];
+    u_char                         query[OL_TICKET_MAX];
     size_t                         len;
     json_t                        *json;
     struct ol_key                **key;
@@ -270,9 +285,12 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     key = oscf->keys->elts;
 
-    if (ngx_http_offload_ticket(*key, offer, path) != NGX_OK) {
+    if (ngx_http_offload_content_ticket(r, offer->root, query) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    ol_hex_encode(root, offer->root, OL_HASH_BYTES);
+    (void) ngx_sprintf((u_char *) path, "/c/%s?%s%Z", root, query);
 
     ngx_memzero(&m, sizeof(struct ol_manifest));
 
@@ -303,7 +321,7 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     json_decref(json);
 
     sh = ngx_http_offload_peek(omcf->zone);
-    (void) ngx_atomic_fetch_add(&sh->signatures, 2);
+    (void) ngx_atomic_fetch_add(&sh->signatures, 1);
 
     text->len = len;
     text->data = ngx_pnalloc(r->pool, len);
@@ -315,25 +333,6 @@ ngx_http_offload_compose(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     free(token);
 
     return text->data ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_offload_ticket(struct ol_key *key, ngx_http_offload_offer_t *offer,
-    char *path)
-{
-    char  root[OL_ROOT_HEX + 1], ticket[OL_TICKET_MAX];
-
-    if (ol_ticket_sign(key, offer->root, ol_ticket_expiry(ngx_time()), ticket)
-        != 0)
-    {
-        return NGX_ERROR;
-    }
-
-    ol_hex_encode(root, offer->root, OL_HASH_BYTES);
-    (void) ngx_sprintf((u_char *) path, "/c/%s?%s%Z", root, ticket);
-
-    return NGX_OK;
 }
 
 
@@ -382,16 +381,16 @@ ngx_http_offload_told_peers(ngx_http_request_t *r,
     u_char      *p;
     ngx_uint_t   i;
 
-    p = ngx_pnalloc(r->pool, offer->npeers * 8 + 1);
+    p = ngx_pnalloc(r->pool, offer->npeers * OL_RECEIPT_PEER_CHARS + 1);
     if (p == NULL) {
         return NGX_DECLINED;
     }
 
     ctx->peers.data = p;
-    ctx->peers.len = offer->npeers * 8;
+    ctx->peers.len = offer->npeers * OL_RECEIPT_PEER_CHARS;
 
     for (i = 0; i < offer->npeers; i++) {
-        p = ngx_cpymem(p, offer->peers[i].id, 8);
+        p = ngx_cpymem(p, offer->peers[i].id, OL_RECEIPT_PEER_CHARS);
     }
 
     return NGX_OK;
@@ -424,7 +423,7 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     if (file == NULL || file->serial != offer->serial
         || file->state != NGX_HTTP_OFFLOAD_READY
         || !ngx_http_offload_file_public(omcf->zone, file)
-        || file->content->version != offer->version)
+        || ngx_http_offload_version(sh, file->content) != offer->version)
     {
         goto done;
     }
@@ -445,7 +444,8 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     for (i = 0; i < offer->npeers; i++) {
         m->peers[i].slot = offer->peers[i].slot;
         m->peers[i].generation = offer->peers[i].generation;
-        ngx_memcpy(m->peers[i].id, offer->peers[i].id, 8);
+        ngx_memcpy(m->peers[i].id, offer->peers[i].id,
+                   OL_RECEIPT_PEER_CHARS);
     }
 
     ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);

@@ -14,6 +14,8 @@
     (((ngx_rbtree_key_t) (coordinator) << 24) | (n))
 
 
+static ngx_int_t ngx_http_offload_nodes_room(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator);
 static ngx_int_t ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
     ngx_uint_t coordinator, ngx_http_offload_node_data_t *data,
     ngx_http_offload_node_t **ret);
@@ -79,11 +81,10 @@ ngx_http_offload_coordinator_get(ngx_http_offload_zone_t *zone, u_char *kid,
             return NULL;
         }
 
-        /* lists of candidates that it left behind are of no generation */
+        /* what it left behind is of no generation, and goes bit by bit */
 
         found->valid = ++found->generation;
-        (void) ngx_http_offload_nodes_expire(zone, found - sh->coordinators,
-                                             sh->nslots);
+        sh->valids++;
     }
 
     found->used = 1;
@@ -205,7 +206,9 @@ ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
     sh = ngx_http_offload_peek(zone);
     c = &sh->coordinators[coordinator];
 
-    if (sh->nfree == 0) {
+    if (sh->nfree == 0
+        && ngx_http_offload_nodes_room(zone, coordinator) != NGX_OK)
+    {
         ngx_http_offload_full(sh);
         return NGX_ERROR;
     }
@@ -223,6 +226,7 @@ ngx_http_offload_node_create(ngx_http_offload_zone_t *zone,
     node->generation = c->generation;
     node->coordinator = (uint32_t) coordinator;
     node->slot = sh->free_slots[--sh->nfree];
+    c->nnodes++;
     node->spare = data->spare;
     node->locality = ngx_http_offload_locality(sh, data->zone.data,
                                                data->zone.len);
@@ -283,6 +287,7 @@ ngx_http_offload_node_free(ngx_http_offload_zone_t *zone,
 
     sh->slots[node->slot]++;
     sh->free_slots[sh->nfree++] = node->slot;
+    sh->coordinators[node->coordinator].nnodes--;
     sh->nnodes--;
 
     ngx_rbtree_delete(&sh->nodes, &node->node);
@@ -340,6 +345,54 @@ ngx_http_offload_node_failed(ngx_http_offload_sh_t *sh, u_char *site,
             node->failed = ngx_time();
         }
     }
+}
+
+
+/*
+ * A slot for one more: one of a node that is not believed any more, or, as long
+ * as this coordinator has less than its share, of the one that has most
+ */
+
+static ngx_int_t
+ngx_http_offload_nodes_room(ngx_http_offload_zone_t *zone,
+    ngx_uint_t coordinator)
+{
+    ngx_uint_t                       i, n;
+    ngx_queue_t                     *q;
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_coordinator_t  *c, *most;
+
+    sh = ngx_http_offload_peek(zone);
+    most = sh->coordinators;
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
+        c = &sh->coordinators[i];
+        n += c->used;
+
+        if (ngx_http_offload_nodes_expire(zone, i, 1)) {
+            return NGX_OK;
+        }
+
+        if (c->nnodes > most->nnodes) {
+            most = c;
+        }
+    }
+
+    if (most->nnodes == 0
+        || sh->coordinators[coordinator].nnodes >= sh->nslots / n)
+    {
+        return NGX_ERROR;
+    }
+
+    /* it says so again when it is asked for everything */
+
+    most->lost = 1;
+
+    q = ngx_queue_head(&most->nodes);
+    ngx_http_offload_node_free(zone, ngx_queue_data(q, ngx_http_offload_node_t,
+                                                    queue));
+    return NGX_OK;
 }
 
 

@@ -396,7 +396,7 @@ ngx_http_offload_sri_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     m->exp = ngx_time() + NGX_HTTP_OFFLOAD_SRI_LIFE;
     m->refresh = ngx_time() + NGX_HTTP_OFFLOAD_SRI_LIFE / 2;
     m->coordinators = 0;
-    m->version = file->content->version;
+    m->version = ngx_http_offload_version(sh, file->content);
 
     ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
     ngx_memcpy(ngx_http_offload_manifest_text(m), sri->text, sri->len);

@@ -199,6 +199,7 @@ ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
 
             if (c->part == c->parts) {
                 c->valid = c->generation;
+                sh->valids++;
                 c->part = 0;
                 c->parts = 0;
             }

@@ -13,6 +13,8 @@
 
 
 #define NGX_HTTP_OFFLOAD_EVICTIONS  64       /* tries for one allocation */
+#define NGX_HTTP_OFFLOAD_IN_USE     10       /* seconds after a manifest was */
+                                             /* given */
 
 
 static ngx_int_t ngx_http_offload_zone_reset(ngx_http_offload_zone_t *zone);
@@ -246,22 +248,35 @@ ngx_http_offload_evict(ngx_http_offload_zone_t *zone)
         return NGX_OK;
     }
 
+    manifest = NULL;
+
     if (!ngx_queue_empty(&sh->manifests)) {
         q = ngx_queue_last(&sh->manifests);
         manifest = ngx_queue_data(q, ngx_http_offload_manifest_t, queue);
 
-        ngx_http_offload_cache_drop(zone, manifest);
-        return NGX_OK;
+        if (manifest->used + NGX_HTTP_OFFLOAD_IN_USE <= ngx_time()) {
+            ngx_http_offload_cache_drop(zone, manifest);
+            return NGX_OK;
+        }
     }
 
-    if (!ngx_queue_empty(&sh->spare)) {
-        q = ngx_queue_last(&sh->spare);
+    /* nobody has asked for it yet, but a coordinator may name any number */
+
+    for (q = ngx_queue_last(&sh->spare);
+         q != ngx_queue_sentinel(&sh->spare);
+         q = ngx_queue_prev(q))
+    {
         content = ngx_queue_data(q, ngx_http_offload_content_t, queue);
 
         if (!content->pinned) {
             ngx_http_offload_content_evict(zone, content);
             return NGX_OK;
         }
+    }
+
+    if (manifest) {
+        ngx_http_offload_cache_drop(zone, manifest);
+        return NGX_OK;
     }
 
     file = ngx_http_offload_oldest(&sh->files);

@@ -148,7 +148,7 @@ struct ngx_http_offload_manifest_s {         /* or what else is made for an */
     struct {
         uint32_t                slot;
         uint32_t                generation;
-        u_char                  id[8];       /* its beginning */
+        u_char                  id[OL_RECEIPT_PEER_CHARS];
     } peers[1];                              /* npeers, then the text */
 };
 
@@ -164,7 +164,7 @@ struct ngx_http_offload_file_s {
     ngx_http_offload_content_t   *content;   /* once READY, and since */
     ngx_queue_t                 same;        /* in content->files, unless */
                                              /* gone */
-    ngx_queue_t                 manifests;   /* latest made first */
+    ngx_queue_t                 manifests;   /* latest used first */
     ngx_uint_t                  nmanifests;
 
     ngx_http_offload_ident_t    ident;       /* whole once READY */
@@ -300,6 +300,7 @@ typedef struct {                             /* one site's, in one zone */
                                              /* something was lost */
     u_char                      addr[16];    /* whence the last good one */
     ngx_queue_t                 nodes;       /* longest unconfirmed first */
+    ngx_uint_t                  nnodes;
 } ngx_http_offload_coordinator_t;
 
 
@@ -325,6 +326,7 @@ typedef struct {
     uint64_t                    clock;       /* orders the changes */
     uint64_t                    reported;    /* highest clock told */
     uint64_t                    serial;
+    uint32_t                    valids;      /* changes of any "valid" */
 
     ngx_rbtree_t                changes;     /* files, by clock */
     ngx_rbtree_node_t           changes_sentinel;
@@ -439,6 +441,14 @@ ngx_int_t ngx_http_offload_file_ready(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file, struct ol_digest *digest,
     u_char *infohash);
 
+/*
+ * Of what is said of a content: rises when that changes, and when a full state
+ * leaves something out, whatever it was
+ */
+
+#define ngx_http_offload_version(sh, content)                                 \
+    ((content)->version + (sh)->valids)
+
 /* ngx_http_offload_cache.c: manifests and the like that are made already */
 
 ngx_http_offload_manifest_t *ngx_http_offload_cache_find(
@@ -446,6 +456,8 @@ ngx_http_offload_manifest_t *ngx_http_offload_cache_find(
     ngx_http_offload_audience_t *audience);
 ngx_uint_t ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
     ngx_http_offload_manifest_t *manifest, u_char *signer);
+void ngx_http_offload_cache_used(ngx_http_offload_sh_t *sh,
+    ngx_http_offload_manifest_t *manifest);
 ngx_http_offload_manifest_t *ngx_http_offload_cache_add(
     ngx_http_offload_zone_t *zone, ngx_http_offload_file_t *file,
     ngx_http_offload_audience_t *audience, ngx_uint_t npeers, size_t len);
@@ -461,12 +473,13 @@ ngx_rbtree_node_t *ngx_http_offload_change_after(ngx_rbtree_t *tree,
 
 ngx_int_t ngx_http_offload_receipts_init(ngx_http_offload_zone_t *zone);
 ngx_int_t ngx_http_offload_receipt_spend(ngx_http_offload_sh_t *sh,
-    uint64_t counter);
+    struct ol_receipt *receipt);
 
 /* ngx_http_offload_tally.c: what receipts say of nodes, likewise */
 
 typedef struct {
     u_char                      id[OL_KEY_BYTES];
+    uint64_t                    serial;      /* of the account, in the epoch */
     uint64_t                    bytes;       /* verified by clients */
     uint64_t                    failed;      /* downloads that it failed in */
 } ngx_http_offload_tally_item_t;

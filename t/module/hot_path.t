@@ -115,7 +115,10 @@ for my $call (grep { !$asan || !/^m(?:un)?map$/ } sort keys %$manifest) {
 my $off = calls($count, '/off/f.bin', '');
 my $on = calls($count, '/f.bin', '');
 my $ineligible = calls($count, '/f.bin', "Authorization: Basic eDp5\r\n");
-is join(' ', sort keys %$on), join(' ', sort keys %$off), 'the same calls';
+# A thread that clears up in the state folder says so to the worker.
+my %thread = map { $_ => 1 } qw(gettid write futex getdents64 unlink read);
+is join(' ', grep { !$thread{$_} } sort keys %$on),
+    join(' ', grep { !$thread{$_} } sort keys %$off), 'the same calls';
 for ([ 'a direct one', $on ], [ 'an ineligible one', $ineligible ]) {
     my ($what, $calls) = @$_;
     for my $call (qw(openat newfstatat fstat close read pread64)) {
