@@ -100,7 +100,8 @@ ngx_http_offload_metrics(ngx_http_request_t *r)
     if (!ngx_http_offload_local(r)) {
         return ngx_http_offload_refuse(r, NGX_HTTP_FORBIDDEN,
                                        "metrics are for loopback addresses "
-                                       "only", NULL);
+                                       "only, and not by way of a proxy",
+                                       NULL);
     }
 
     if (ngx_http_offload_numbers(r, &n) != NGX_OK) {

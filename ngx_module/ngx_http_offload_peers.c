@@ -78,7 +78,8 @@ ngx_http_offload_peers_explain(ngx_http_request_t *r)
 
     if (!ngx_http_offload_local(r)) {
         return ngx_http_offload_refuse(r, NGX_HTTP_FORBIDDEN,
-                                       "peers is for loopback addresses only",
+                                       "peers is for loopback addresses "
+                                       "only, and not by way of a proxy",
                                        NULL);
     }
 

@@ -10,6 +10,7 @@
 
 
 static ngx_uint_t ngx_http_offload_loopback(struct sockaddr *sa);
+static ngx_uint_t ngx_http_offload_proxied(ngx_http_request_t *r);
 static void ngx_http_offload_count_all(ngx_http_offload_zone_t *zone,
     ngx_http_offload_numbers_t *n, ngx_http_offload_coordinator_t *records);
 static ngx_int_t ngx_http_offload_known_coordinators(ngx_http_request_t *r,
@@ -34,7 +35,8 @@ ngx_http_offload_status(ngx_http_request_t *r)
 
     if (!ngx_http_offload_local(r)) {
         return ngx_http_offload_refuse(r, NGX_HTTP_FORBIDDEN,
-                                       "status is for loopback addresses only",
+                                       "status is for loopback addresses "
+                                       "only, and not by way of a proxy",
                                        NULL);
     }
 
@@ -73,7 +75,9 @@ ngx_http_offload_local(ngx_http_request_t *r)
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
 
-    return olcf->open || ngx_http_offload_loopback(r->connection->sockaddr);
+    return olcf->open
+           || (ngx_http_offload_loopback(r->connection->sockaddr)
+               && !ngx_http_offload_proxied(r));
 }
 
 
@@ -102,6 +106,41 @@ ngx_http_offload_loopback(struct sockaddr *sa)
     default:
         return 0;
     }
+}
+
+
+/* a proxy on this machine says that it asks for somebody else */
+
+static ngx_uint_t
+ngx_http_offload_proxied(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, k;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  names[] = {
+        ngx_string("x-forwarded-for"),
+        ngx_string("forwarded"),
+        ngx_string("x-real-ip"),
+        ngx_string("via"),
+        ngx_null_string
+    };
+
+    part = &r->headers_in.headers.part;
+    i = 0;
+
+    while ((h = ngx_http_offload_next_header(&part, &i)) != NULL) {
+        for (k = 0; names[k].len; k++) {
+            if (h->key.len == names[k].len
+                && ngx_strncmp(h->lowcase_key, names[k].data, names[k].len)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

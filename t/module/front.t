@@ -21,8 +21,8 @@ sub blocks {
 
 my @origin;
 sub origin {
-    my ($name) = @_;
-    push @origin, $t->nginx(<<'CONF', SITE => $site->{file}, X => $key->{x}, NAME => $name);
+    my ($name, $open) = @_;
+    push @origin, $t->nginx(<<'CONF', SITE => $site->{file}, X => $key->{x}, NAME => $name, OPEN => $open // '');
 %%MODULES%%
 events {}
 http {
@@ -37,7 +37,7 @@ http {
         offload_key         %%SITE%%;
         offload_coordinator http://127.0.0.1:9999 %%X%%;
         root                %%DIR%%/html;
-        location /.well-known/offload/ { offload_endpoint; }
+        location /.well-known/offload/ { offload_endpoint %%OPEN%%; }
     }
 }
 CONF
@@ -76,7 +76,7 @@ $front->stop;
 
 # A balancer.
 my @at = ('127.0.0.1:' . $origin[0]->port, origin('http://www.example.org'));
-$front = front(blocks('Behind a load balancer'), '10.0.0.2:8080' => $at[0],
+$front = front((grep { /upstream/ } blocks('Behind a load balancer')), '10.0.0.2:8080' => $at[0],
     '10.0.0.3:8080' => $at[1]);
 $c = Offload::Test::Sync->new($t, $key, $front->url, 'http://www.example.org');
 my $root = $c->offer('/f.bin', [ 1, 1 ]);
@@ -97,7 +97,7 @@ $front->stop;
 
 # A proxy that ends TLS: the site's half of the blocks is loaded by docs.t.
 my (undef, $locations) = blocks('TLS ended in front');
-my $https = origin('https://www.example.org');
+my $https = origin('https://www.example.org', 'open');
 $front = front("server { listen 127.0.0.1:%%PORT%% ssl; ssl_certificate @{[ $t->path('tls.crt') ]};
     ssl_certificate_key @{[ $t->path('tls.key') ]}; $locations }", '10.0.0.2:8080' => $https);
 my $url = $front->url =~ s/^http/https/r;
