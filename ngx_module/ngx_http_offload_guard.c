@@ -84,9 +84,8 @@ static ngx_uint_t ngx_http_offload_auth_request(ngx_http_request_t *r,
     void *conf);
 static ngx_uint_t ngx_http_offload_secure_link(ngx_http_request_t *r,
     void *conf);
-static ngx_uint_t ngx_http_offload_refusal(ngx_http_request_t *r, void *conf);
-static ngx_uint_t ngx_http_offload_refuses(
-    ngx_http_offload_rewrite_conf_t *rlcf);
+static ngx_uint_t ngx_http_offload_rewrite(ngx_http_request_t *r, void *conf);
+static ngx_uint_t ngx_http_offload_rewrites(ngx_http_request_t *r, void **all);
 static ngx_uint_t ngx_http_offload_certified(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_offload_referred(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_offload_credential(ngx_table_elt_t *h);
@@ -102,7 +101,7 @@ static ngx_http_offload_guard_t  ngx_http_offload_guards[] = {
 
     { "ngx_http_secure_link_module", ngx_http_offload_secure_link },
 
-    { "ngx_http_rewrite_module", ngx_http_offload_refusal },
+    { "ngx_http_rewrite_module", ngx_http_offload_rewrite },
 
     { NULL, NULL }
 };
@@ -256,63 +255,38 @@ ngx_http_offload_secure_link(ngx_http_request_t *r, void *conf)
 }
 
 
-/*
- * A "return 4xx" among a location's codes that did not end this request is one
- * under an "if": others may be refused
- */
+/* the location's rules, those of what is around an "if", and the server's */
 
 static ngx_uint_t
-ngx_http_offload_refusal(ngx_http_request_t *r, void *conf)
+ngx_http_offload_rewrite(ngx_http_request_t *r, void *conf)
 {
-    void                        **outer;
+    void                        **all;
+    ngx_http_core_srv_conf_t     *cscf;
     ngx_http_offload_loc_conf_t  *olcf;
 
-    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+    for (all = r->loc_conf; all; all = olcf->outer) {
 
-    for ( ;; ) {
-
-        if (ngx_http_offload_refuses(conf)) {
+        if (ngx_http_offload_rewrites(r, all)) {
             return 1;
         }
 
-        outer = olcf->outer;
-
-        if (outer == NULL) {
-            return 0;
-        }
-
-        olcf = outer[ngx_http_offload_module.ctx_index];
-        conf = ngx_http_offload_conf_of(outer, "ngx_http_rewrite_module");
+        olcf = all[ngx_http_offload_module.ctx_index];
     }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    return ngx_http_offload_rewrites(r, cscf->ctx->loc_conf);
 }
 
 
 static ngx_uint_t
-ngx_http_offload_refuses(ngx_http_offload_rewrite_conf_t *rlcf)
+ngx_http_offload_rewrites(ngx_http_request_t *r, void **all)
 {
-    u_char                         *p, *last;
-    ngx_http_script_return_code_t  *code;
+    ngx_http_offload_rewrite_conf_t  *rlcf;
 
-    if (rlcf->codes == NULL) {
-        return 0;
-    }
+    rlcf = ngx_http_offload_conf_of(all, "ngx_http_rewrite_module");
 
-    p = rlcf->codes->elts;
-    last = p + rlcf->codes->nelts;
-
-    while (p + sizeof(ngx_http_script_return_code_t) <= last) {
-        code = (ngx_http_script_return_code_t *) p;
-
-        if (code->code == ngx_http_script_return_code
-            && code->status >= NGX_HTTP_BAD_REQUEST)
-        {
-            return 1;
-        }
-
-        p += sizeof(uintptr_t);
-    }
-
-    return 0;
+    return ngx_http_offload_rules(r, all, rlcf->codes);
 }
 
 

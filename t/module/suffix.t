@@ -45,10 +45,10 @@ http {
             location ~ \.meta4$ { return 200 'handled by the site'; }
         }
         location /proxied/  {
-            if ($http_x_proxy) { proxy_pass http://127.0.0.1:%%PORT_1%%; }
+            if ($request_uri ~ [?]proxy) { proxy_pass http://127.0.0.1:%%PORT_1%%; }
         }
         location /ifs/      {
-            if ($http_x_move) { rewrite ^ /index.html last; }
+            if ($request_uri ~ [?]move) { rewrite ^ /index.html last; }
             add_header X-Location ifs;
         }
         location /off/      { offload off; }
@@ -124,10 +124,10 @@ is_given($_, '404 our 404') for qw(/none.bin.meta4 /f.bin.meta4.meta4 /.meta4
 is_given($_, '200 the page') for qw(/spa/none.bin.meta4 /spa/.torrent);
 
 # Where the file would come from elsewhere, it is not given instead.
-is_given('/proxied/f.bin', '200 the other server', 'X-Proxy' => 1);
-is_given('/proxied/f.bin.meta4', '404 our 404', 'X-Proxy' => 1);
-is_given('/ifs/f.bin', '200 the page', 'X-Move' => 1);
-is_given('/ifs/f.bin.meta4', '404 our 404', 'X-Move' => 1);
+is_given('/proxied/f.bin?proxy', '200 the other server');
+is_given('/proxied/f.bin.meta4?proxy', '404 our 404');
+is_given('/ifs/f.bin?move', '200 the page');
+is_given('/ifs/f.bin.meta4?move', '404 our 404');
 unlink $t->path('html/vanished/f.bin');
 is_given('/vanished/f.bin.meta4', '404 our 404');
 is_given('/vanished/f.bin', '200 the page');
