@@ -75,6 +75,12 @@ contents_lacking(struct contents *c)
     return &c->lacking;
 }
 
+struct content_list *
+contents_questioned(struct contents *c)
+{
+    return &c->questioned;
+}
+
 static int
 table_append(struct contents *c, struct content *content)
 {
@@ -116,6 +122,30 @@ content_update_lacking(struct contents *c, struct content *content)
     content->next_own = content->next_any = content->rounds = 0;
     content->next_round = 0;
     TAILQ_INSERT_TAIL(&c->lacking, content, lacking_link);
+}
+
+/* Keeps the list of those to ask the sites about up to date. */
+static void
+update_questioned(struct contents *c, struct content *content)
+{
+    bool questioned =
+        !content->gone && (content->assigned == 0 || content->expired);
+
+    if (questioned == content->questioned)
+        return;
+    content->questioned = questioned;
+    content->refusals = content->failures = 0;
+    if (questioned)
+        TAILQ_INSERT_TAIL(&c->questioned, content, question_link);
+    else
+        TAILQ_REMOVE(&c->questioned, content, question_link);
+}
+
+void
+content_set_expired(struct contents *c, struct content *content, bool expired)
+{
+    content->expired = expired;
+    update_questioned(c, content);
 }
 
 void
@@ -262,6 +292,7 @@ contents_drop(struct contents *c, struct content *content, const char *why)
     content_hold(c, content);
     content->gone = true;
     content_update_lacking(c, content);
+    update_questioned(c, content);
     quota_remove(&c->quota, &content->quota);
     table_forget(c, content);
     c->options.changed(c->options.arg, content, true);
@@ -331,6 +362,9 @@ content_assign(struct contents *c, struct content *content,
     content->assigned = coordinators;
     quota_set_released(&c->quota, &content->quota, coordinators == 0);
     content_update_lacking(c, content);
+    update_questioned(c, content);
+    if (coordinators == 0 && content->refusals == 0)
+        content->look_after = 0; /* this is news */
     opened_write_released(c, content);
 }
 
@@ -391,6 +425,7 @@ load_entry(struct loading *loading, struct store_entry *entry,
     content->quota.released = content->assigned == 0;
     quota_insert(&c->quota, &content->quota);
     content_update_lacking(c, content);
+    update_questioned(c, content);
     return 0;
 }
 
@@ -450,6 +485,7 @@ contents_create(uv_loop_t *loop, const struct contents_options *options,
     quota_init(&c->quota, options->limit);
     TAILQ_INIT(&c->idle);
     TAILQ_INIT(&c->lacking);
+    TAILQ_INIT(&c->questioned);
     TAILQ_INIT(&c->unsynced);
     TAILQ_INIT(&c->replaces);
     uv_timer_init(loop, &c->timer);

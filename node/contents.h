@@ -77,6 +77,13 @@ struct content {
     uint64_t next_round; /* loop ms */
     uint32_t rounds;     /* in vain */
 
+    /* withdrawal.c's */
+    TAILQ_ENTRY(content) question_link;
+    bool questioned;     /* in the list of those to ask the sites about */
+    bool expired;        /* asked for, and so was its manifest */
+    uint64_t look_after; /* loop ms */
+    uint8_t refusals, failures;
+
     /* contents.c's */
     LIST_ENTRY(content) hash_link;
     TAILQ_ENTRY(content) unsynced_link;
@@ -145,6 +152,10 @@ void content_touch(struct contents *contents, struct content *content);
 void content_assign(struct contents *contents, struct content *content,
                     uint16_t coordinators);
 
+/* Asked for, though its manifest has expired; or it is a fresh one now. */
+void content_set_expired(struct contents *contents, struct content *content,
+                         bool expired);
+
 /* Held and not yet open: calls back later. */
 void content_open(struct contents *contents, struct content *content,
                   struct content_waiter *waiter);
@@ -187,6 +198,8 @@ void content_doubt(struct content *content, uint32_t index);
 
 /* Contents with pieces to fetch, for prefetch.c. */
 struct content_list *contents_lacking(struct contents *contents);
+/* Released or expired ones, for withdrawal.c. */
+struct content_list *contents_questioned(struct contents *contents);
 
 /*
  * The end: writes down all that is not yet on disk, then calls back once, not

@@ -23,7 +23,7 @@ struct contents {
     uint32_t leaving;        /* gone, not yet removed from the disk */
     struct opened_list idle; /* open and unused, latest first */
     uint32_t idle_count;
-    struct content_list lacking;
+    struct content_list lacking, questioned;
 
     struct content_list unsynced; /* held */
     unsigned syncs;               /* jobs under way */

@@ -21,6 +21,7 @@
 #include "node/range.h"
 #include "node/rate.h"
 #include "node/tickets.h"
+#include "node/withdrawal.h"
 
 #define AHEAD_MAX 8            /* pieces wanted ahead of the reader */
 #define AHEAD_BYTES (8u << 20) /* but no more than these, or one piece */
@@ -491,6 +492,7 @@ begin(struct delivery *d)
     };
     char etag[OL_ROOT_HEX + 3];
 
+    withdrawal_requested(d->node->withdrawals, d->content);
     if (d->table) {
         answer_table(d);
         return;

@@ -136,14 +136,14 @@ on_head(struct fetch *fetch, int status, void *arg)
 
     if (status == 200 && is_manifest(fetch_header(fetch, "Content-Type")))
         return 0;
-    if (status == 200 && why != NULL && strncmp(why, "indexing", 8) == 0)
+    if (status == 200 && why != NULL)
         l->early = -EAGAIN;
     else if (status < 500 && status != 429)
         l->early = -ENOENT;
     else
         l->early = -EHOSTUNREACH;
     fetch_set_text(fetch, "%s%s: status %d, %s", l->site->iss, l->sub, status,
-                   l->early == -EAGAIN ? "still indexing" : "no manifest");
+                   l->early == -EAGAIN ? "no manifest yet" : "no manifest");
     return -1;
 }
 

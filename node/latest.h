@@ -16,9 +16,9 @@ struct latest; /* one under way */
 
 struct latest_result {
     /*
-     * 0; -ENOENT: the site gives no manifest for it; -EAGAIN: not yet, it is
-     * being indexed; -EBADMSG, -EKEYREJECTED, -ENOKEY, -ETIME: a manifest that
-     * does not verify; else the site could not be asked.
+     * 0; -ENOENT: the site gives no manifest for it; -EAGAIN: not yet, says
+     * its Offload-Status; -EBADMSG, -EKEYREJECTED, -ENOKEY, -ETIME: a manifest
+     * that does not verify; else the site could not be asked.
      */
     int error;
     struct ol_error text;        /* why, for people */

@@ -19,6 +19,7 @@
 #include "node/rate.h"
 #include "node/serve.h"
 #include "node/tickets.h"
+#include "node/withdrawal.h"
 
 #define STOP_MS 5000 /* for requests under way when the signal comes */
 #define STOP_TICK_MS 20
@@ -60,6 +61,7 @@ cut_all(void)
     cut = true;
     httpd_free(node.httpd);
     prefetch_stop(node.prefetch);
+    withdrawals_stop(node.withdrawals);
     intake_stop(node.intake);
     puller_stop(node.puller);
 }
@@ -176,6 +178,8 @@ make_parts(void)
     if (rc == 0)
         rc = prefetch_create(&node, &node.prefetch);
     if (rc == 0)
+        rc = withdrawals_create(&node, &node.withdrawals);
+    if (rc == 0)
         rc = intake_create(&node, &node.intake);
     return rc;
 }
@@ -221,6 +225,7 @@ static void
 free_parts(void)
 {
     intake_free(node.intake);
+    withdrawals_free(node.withdrawals);
     prefetch_free(node.prefetch);
     puller_free(node.puller);
     tickets_free(node.tickets);

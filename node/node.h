@@ -24,6 +24,7 @@ struct prefetch;
 struct puller;
 struct rate;
 struct tickets;
+struct withdrawals;
 
 struct node {
     uv_loop_t *loop;
@@ -38,6 +39,7 @@ struct node {
     struct tickets *tickets;
     struct puller *puller;
     struct prefetch *prefetch;
+    struct withdrawals *withdrawals;
     struct intake *intake;
     struct links *links;
     struct rate *rate;
