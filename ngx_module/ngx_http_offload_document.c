@@ -172,7 +172,7 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r,
     size_t                     len;
     ngx_int_t                  err;
     ngx_uint_t                 i;
-    const char                *seeds[OL_MANIFEST_PEERS + 1];
+    const char                *seeds[OL_MANIFEST_PEERS + 2];
     struct ol_torrent          t;
     ngx_http_offload_facts_t  *facts;
 
@@ -199,14 +199,20 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r,
         seeds[i] = facts->urls[i];
     }
 
-    seeds[i] = facts->last;
+    seeds[i++] = facts->origin;
+
+    /* some ask no private address with a query */
+
+    if (facts->last != facts->origin) {
+        seeds[i++] = facts->last;
+    }
 
     ngx_memzero(&t, sizeof(struct ol_torrent));
 
     t.name = facts->name;
     t.size = facts->size;
     t.created = facts->mtime;
-    t.seed_count = facts->nholders + 1;
+    t.seed_count = i;
     t.seeds = seeds;
 
     if (ngx_http_offload_trackers(r, &t) != NGX_OK
