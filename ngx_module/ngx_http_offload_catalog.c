@@ -387,6 +387,9 @@ ngx_http_offload_file_unlink(ngx_http_offload_zone_t *zone,
     if (file->state == NGX_HTTP_OFFLOAD_QUEUED) {
         ngx_queue_remove(&file->job);
         sh->njobs--;
+
+    } else if (file->state == NGX_HTTP_OFFLOAD_HASHING) {
+        ngx_queue_remove(&file->job);
     }
 
     for (p = &sh->file_buckets[file->hash & sh->mask]; *p; p = &(*p)->next) {
@@ -459,6 +462,14 @@ void
 ngx_http_offload_file_state(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file, ngx_http_offload_state_e state)
 {
+    if (file->state == NGX_HTTP_OFFLOAD_HASHING) {
+        ngx_queue_remove(&file->job);
+    }
+
+    if (state == NGX_HTTP_OFFLOAD_HASHING) {
+        ngx_queue_insert_tail(&sh->hashing, &file->job);
+    }
+
     sh->states[file->state]--;
     sh->states[state]++;
 

@@ -12,6 +12,9 @@
 
 #define NGX_HTTP_OFFLOAD_LEASE   60          /* seconds after a slice */
 #define NGX_HTTP_OFFLOAD_RETRY   60          /* seconds after a failure */
+#define NGX_HTTP_OFFLOAD_LOOK    2000        /* ms until one looks again, */
+                                             /* unless all is done */
+#define NGX_HTTP_OFFLOAD_AHEAD   16          /* jobs, to find one that is due */
 
 
 static ngx_thread_task_t *ngx_http_offload_job_create(
@@ -26,6 +29,8 @@ static void ngx_http_offload_failed(ngx_http_offload_job_t *job);
 static ngx_int_t ngx_http_offload_renew(ngx_http_offload_job_t *job);
 static void ngx_http_offload_settle(ngx_http_offload_job_t *job);
 static void ngx_http_offload_wake(ngx_event_t *ev);
+static void ngx_http_offload_look_later(ngx_msec_t wait);
+static void ngx_http_offload_abandoned(ngx_http_offload_zone_t *zone);
 
 
 /* of this worker */
@@ -99,9 +104,54 @@ ngx_http_offload_index_exit(ngx_cycle_t *cycle)
 static void
 ngx_http_offload_wake(ngx_event_t *ev)
 {
-    ngx_http_offload_index_kick(
-        ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                            ngx_http_offload_module));
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_offload_module);
+
+    if (ngx_http_offload_peek(omcf->zone)->states[NGX_HTTP_OFFLOAD_HASHING]) {
+        ngx_http_offload_abandoned(omcf->zone);
+        ngx_http_offload_look_later(NGX_HTTP_OFFLOAD_LOOK);
+    }
+
+    ngx_http_offload_index_kick(omcf);
+}
+
+
+static void
+ngx_http_offload_look_later(ngx_msec_t wait)
+{
+    if (!ngx_http_offload_timer.timer_set && !ngx_exiting) {
+        ngx_add_timer(&ngx_http_offload_timer,
+                      ngx_min(wait, NGX_HTTP_OFFLOAD_LOOK));
+    }
+}
+
+
+/* what a worker that died had begun goes back into the queue */
+
+static void
+ngx_http_offload_abandoned(ngx_http_offload_zone_t *zone)
+{
+    ngx_queue_t              *q, *next;
+    ngx_http_offload_sh_t    *sh;
+    ngx_http_offload_file_t  *file;
+
+    sh = ngx_http_offload_lock(zone);
+
+    for (q = ngx_queue_head(&sh->hashing);
+         q != ngx_queue_sentinel(&sh->hashing);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        file = ngx_queue_data(q, ngx_http_offload_file_t, job);
+
+        if (ngx_http_offload_due(file->lease, NGX_HTTP_OFFLOAD_LEASE)) {
+            ngx_http_offload_file_again(zone, file);
+        }
+    }
+
+    ngx_http_offload_unlock(zone);
 }
 
 
@@ -126,21 +176,19 @@ ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf)
     ngx_http_offload_unlock(omcf->zone);
 
     if (file == NULL) {
-
-        if (wait && !ngx_http_offload_timer.timer_set) {
-            ngx_add_timer(&ngx_http_offload_timer, wait);
-        }
-
+        ngx_http_offload_look_later(wait);
         return;
     }
 
     task = ngx_http_offload_job_create(omcf);
     if (task == NULL) {
+        ngx_http_offload_look_later(NGX_HTTP_OFFLOAD_LOOK);
         return;
     }
 
     if (ngx_http_offload_job_claim(task->ctx) != NGX_OK) {
         ngx_http_offload_job_free(task->ctx);
+        ngx_http_offload_look_later(NGX_HTTP_OFFLOAD_LOOK);
         return;
     }
 
@@ -151,6 +199,7 @@ ngx_http_offload_index_kick(ngx_http_offload_main_conf_t *omcf)
         ngx_http_offload_settle(task->ctx);
         ngx_http_offload_job_free(task->ctx);
         ngx_http_offload_task = NULL;
+        ngx_http_offload_look_later(NGX_HTTP_OFFLOAD_LOOK);
     }
 }
 
@@ -199,29 +248,33 @@ failed:
 }
 
 
-/* under the lock: what may be begun now; NULL: nothing, unless in *wait ms */
+/* under the lock: what may be begun now; NULL: nothing, but in *wait ms */
 
 static ngx_http_offload_file_t *
 ngx_http_offload_job_next(ngx_http_offload_sh_t *sh, ngx_msec_t *wait)
 {
+    ngx_uint_t                n;
+    ngx_msec_t                left;
     ngx_queue_t              *q;
     ngx_http_offload_file_t  *file;
 
-    *wait = 0;
+    *wait = NGX_HTTP_OFFLOAD_LOOK;
 
-    if (ngx_queue_empty(&sh->jobs)) {
-        return NULL;
+    for (n = 0, q = ngx_queue_head(&sh->jobs);
+         n < NGX_HTTP_OFFLOAD_AHEAD && q != ngx_queue_sentinel(&sh->jobs);
+         n++, q = ngx_queue_next(q))
+    {
+        file = ngx_queue_data(q, ngx_http_offload_file_t, job);
+
+        if (ngx_http_offload_due(file->retry, OL_STATE_YOUNG)) {
+            return file;
+        }
+
+        left = (ngx_msec_t) (file->retry - ngx_time()) * 1000;
+        *wait = ngx_min(left, *wait);
     }
 
-    q = ngx_queue_head(&sh->jobs);
-    file = ngx_queue_data(q, ngx_http_offload_file_t, job);
-
-    if (file->retry > ngx_time()) {
-        *wait = (ngx_msec_t) (file->retry - ngx_time()) * 1000;
-        return NULL;
-    }
-
-    return file;
+    return NULL;
 }
 
 
@@ -481,14 +534,14 @@ ngx_http_offload_index_again(ngx_http_offload_zone_t *zone,
     switch (file->state) {
 
     case NGX_HTTP_OFFLOAD_FAILED:
-        if (file->retry > ngx_time()) {
+        if (!ngx_http_offload_due(file->retry, NGX_HTTP_OFFLOAD_RETRY)) {
             return;
         }
 
         break;
 
     case NGX_HTTP_OFFLOAD_HASHING:
-        if (file->lease > ngx_time()) {
+        if (!ngx_http_offload_due(file->lease, NGX_HTTP_OFFLOAD_LEASE)) {
             return;
         }
 

@@ -115,6 +115,7 @@ ngx_http_offload_zone_reset(ngx_http_offload_zone_t *zone)
     ngx_queue_init(&sh->gone);
     ngx_queue_init(&sh->spare);
     ngx_queue_init(&sh->jobs);
+    ngx_queue_init(&sh->hashing);
 
     for (i = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
         ngx_queue_init(&sh->coordinators[i].nodes);

@@ -76,6 +76,15 @@ typedef enum {
 } ngx_http_offload_outcome_e;
 
 
+/*
+ * Whether a time has come that was "max" seconds ahead at most when it was set.
+ * If it is more than that now, the clock was set back meanwhile
+ */
+
+#define ngx_http_offload_due(when, max)                                       \
+    ((when) <= ngx_time() || (when) - (max) > ngx_time())
+
+
 typedef struct ol_version  ngx_http_offload_ident_t;
 
 
@@ -156,7 +165,8 @@ struct ngx_http_offload_manifest_s {         /* or what else is made for an */
 struct ngx_http_offload_file_s {
     ngx_rbtree_node_t           change;      /* in sh->changes; key: clock */
     ngx_queue_t                 queue;       /* in sh->files or sh->gone */
-    ngx_queue_t                 job;         /* in sh->jobs while QUEUED */
+    ngx_queue_t                 job;         /* in sh->jobs while QUEUED, */
+                                             /* sh->hashing while HASHING */
     ngx_http_offload_file_t    *next;        /* in a bucket */
     uint64_t                    hash;
     uint64_t                    serial;      /* unique within the epoch */
@@ -349,6 +359,7 @@ typedef struct {
     ngx_queue_t                 gone;        /* most recent first */
     ngx_queue_t                 spare;       /* contents without a file */
     ngx_queue_t                 jobs;        /* first come, first served */
+    ngx_queue_t                 hashing;     /* one for each worker or so */
     time_t                      collect;     /* the state folder, when next */
 
     ngx_uint_t                  nfiles;
