@@ -31,6 +31,9 @@ static ngx_uint_t ngx_http_offload_own_host(ngx_http_request_t *r,
     ngx_str_t *site);
 static void ngx_http_offload_learn(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
+static ngx_http_offload_file_t *ngx_http_offload_known(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_sh_t *sh,
+    ngx_http_offload_ctx_t *ctx, ngx_http_offload_version_t *version);
 static ngx_int_t ngx_http_offload_tell(ngx_http_request_t *r, char *value);
 
 
@@ -447,17 +450,20 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 
     sh = ngx_http_offload_lock(omcf->zone);
 
-    file = ngx_http_offload_file_find(sh, &ctx->name);
+    file = ngx_http_offload_known(omcf->zone, sh, ctx, &version);
 
-    if (file && !ngx_http_offload_file_is(file, &version)) {
-        ngx_http_offload_file_gone(omcf->zone, file);
-        file = NULL;
-    }
+    /* that evaluates a variable, which may be anyone's and take its time */
 
     if (plain
         && (file == NULL || !ngx_http_offload_file_public(omcf->zone, file)))
     {
+        ngx_http_offload_unlock(omcf->zone);
+
         plain = !ngx_http_offload_credentials(r);
+
+        sh = ngx_http_offload_lock(omcf->zone);
+
+        file = ngx_http_offload_known(omcf->zone, sh, ctx, &version);
     }
 
     if (file == NULL && plain) {
@@ -494,6 +500,26 @@ ngx_http_offload_learn(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
     ngx_http_offload_unlock(omcf->zone);
 
     ngx_http_offload_index_kick(omcf);
+}
+
+
+/* the file, if it is the version that the answer was of */
+
+static ngx_http_offload_file_t *
+ngx_http_offload_known(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_sh_t *sh, ngx_http_offload_ctx_t *ctx,
+    ngx_http_offload_version_t *version)
+{
+    ngx_http_offload_file_t  *file;
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file && !ngx_http_offload_file_is(file, version)) {
+        ngx_http_offload_file_gone(zone, file);
+        return NULL;
+    }
+
+    return file;
 }
 
 
