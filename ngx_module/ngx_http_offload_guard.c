@@ -397,11 +397,18 @@ ngx_http_offload_credential(ngx_table_elt_t *h)
     ngx_uint_t   i;
 
     static ngx_str_t  words[] = {
+        ngx_string("assert"),
         ngx_string("auth"),
         ngx_string("cert"),
         ngx_string("cred"),
+        ngx_string("email"),
+        ngx_string("group"),
+        ngx_string("jwt"),
         ngx_string("key"),
+        ngx_string("oidc"),
         ngx_string("passw"),
+        ngx_string("remote-"),
+        ngx_string("saml"),
         ngx_string("secret"),
         ngx_string("session"),
         ngx_string("sign"),

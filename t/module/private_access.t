@@ -153,7 +153,9 @@ $inside->kept('a certificate');
 
 # What may be a credential in a header of any name teaches nothing.
 for my $header ('X-Api-Key', 'X-Auth-Token', 'Proxy-Authorization',
-    'X-Session', 'X-Forwarded-User', 'X-SSL-Client-Cert', 'X-Amz-Signature')
+    'X-Session', 'X-Forwarded-User', 'X-SSL-Client-Cert', 'X-Amz-Signature',
+    'X-JWT', 'Cf-Access-Jwt', 'X-Assertion', 'X-Amzn-Oidc-Data', 'X-SAML-Response',
+    'X-Remote-Name', 'X-Forwarded-Email', 'X-Forwarded-Groups')
 {
     my $s = Offload::Test::Secret->new($t, $c, '/apikey/secret-apikey.bin',
         $bytes{apikey}, pass => { $header => 'x' });
