@@ -10,18 +10,29 @@
 #include <jansson.h>
 #include <string.h>
 
-struct report_source *
-report_source(struct report *report, const char *id, const char *url,
-              bool origin)
+static struct report_source *
+source_find(struct report *report, const char *url, bool origin)
 {
-    struct report_source *source;
-
     for (unsigned i = 0; i < report->source_count; i++)
         if (report->sources[i].origin == origin &&
             strcmp(report->sources[i].url, url) == 0)
             return &report->sources[i];
-    if (report->source_count == REPORT_SOURCES)
-        return &report->sources[REPORT_SOURCES - 1];
+    return NULL;
+}
+
+struct report_source *
+report_source(struct report *report, const char *id, const char *url,
+              bool origin)
+{
+    struct report_source *source = source_find(report, url, origin);
+
+    if (source == NULL && report->source_count >= REPORT_SOURCES) {
+        id = "";
+        url = REPORT_OTHERS;
+        source = source_find(report, url, origin);
+    }
+    if (source != NULL)
+        return source;
     source = &report->sources[report->source_count++];
     snprintf(source->id, sizeof(source->id), "%s", id);
     snprintf(source->url, sizeof(source->url), "%s", url);

@@ -15,7 +15,8 @@
 #include "offload/key.h"
 #include "offload/manifest.h"
 
-#define REPORT_SOURCES 128 /* beyond, they share the last one */
+#define REPORT_SOURCES 128 /* beyond, peers share one, and origins another */
+#define REPORT_OTHERS "(others)" /* the URL of such a one; it has no id */
 
 struct report_source {
     char id[OL_KEY_CHARS + 1]; /* "" for the origin */
@@ -43,7 +44,7 @@ struct report {
     enum told told; /* the origin, who sent how much */
     struct ol_error told_why;
     unsigned source_count;
-    struct report_source sources[REPORT_SOURCES];
+    struct report_source sources[REPORT_SOURCES + 2];
 };
 
 /* The source of this URL, added if it is new. */
