@@ -40,6 +40,11 @@ static void ngx_http_offload_merge(ngx_http_offload_selection_t *sel,
     ngx_http_offload_choice_t *add);
 static void ngx_http_offload_networks(ngx_http_offload_selection_t *sel,
     ngx_http_offload_networks_t *networks);
+static void ngx_http_offload_networks_add(
+    ngx_http_offload_networks_t *networks, struct ol_cidr *cidr,
+    ngx_uint_t bit);
+static void ngx_http_offload_networks_zones(ngx_http_offload_selection_t *sel,
+    ngx_http_offload_networks_t *networks);
 static void ngx_http_offload_networks_keep(ngx_http_offload_zone_t *zone,
     ngx_http_offload_content_t *content,
     ngx_http_offload_networks_t *networks);
@@ -278,6 +283,12 @@ ngx_http_offload_gather_one(ngx_http_offload_sh_t *sh,
                                          (char *) node->id, OL_KEY_CHARS);
     }
 
+    if (add.fault == NGX_HTTP_OFFLOAD_GOOD
+        || add.fault == NGX_HTTP_OFFLOAD_NOT_HTTPS)
+    {
+        add.records[add.nrecords++] = node;
+    }
+
     ngx_http_offload_merge(sel, &add);
 }
 
@@ -338,7 +349,14 @@ ngx_http_offload_merge(ngx_http_offload_selection_t *sel,
             better = add->candidate.age_s < old->candidate.age_s;
         }
 
+        if (add->nrecords && old->nrecords < OL_MANIFEST_TRACKERS) {
+            old->records[old->nrecords++] = add->records[0];
+        }
+
         if (better) {
+            add->nrecords = old->nrecords;
+            ngx_memcpy(add->records, old->records, sizeof(old->records));
+
             *old = *add;
         }
 
@@ -351,14 +369,18 @@ ngx_http_offload_merge(ngx_http_offload_selection_t *sel,
 }
 
 
-/* zones and networks of those that may be named, as far as there is room */
+/*
+ * Zones and networks of those that may be named, as far as there is room: the
+ * same for all clients, so from all that is said of a node, not from the word
+ * that is best for one of them
+ */
 
 static void
 ngx_http_offload_networks(ngx_http_offload_selection_t *sel,
     ngx_http_offload_networks_t *networks)
 {
     ngx_uint_t                  i, k, rank, bits;
-    struct ol_cidr             *cidrs;
+    ngx_http_offload_node_t    *node;
     ngx_http_offload_choice_t  *choice;
 
     ngx_memzero(networks, sizeof(ngx_http_offload_networks_buf_t));
@@ -372,44 +394,79 @@ ngx_http_offload_networks(ngx_http_offload_selection_t *sel,
         for (i = 0; i < sel->n; i++) {
             choice = &sel->candidates[i];
 
-            if (choice->node == NULL
-                || choice->fault == NGX_HTTP_OFFLOAD_SILENT
-                || choice->node->ncidrs <= rank
-                || networks->nnetworks == NGX_HTTP_OFFLOAD_NETWORKS)
-            {
-                continue;
+            for (k = 0; k < choice->nrecords; k++) {
+                node = choice->records[k];
+
+                if (node->ncidrs <= rank
+                    || networks->nnetworks == NGX_HTTP_OFFLOAD_NETWORKS)
+                {
+                    continue;
+                }
+
+                if (choice->near == 0) {
+                    choice->near = (uint32_t) 1 << bits++;
+                }
+
+                ngx_http_offload_networks_add(networks,
+                                     &ngx_http_offload_node_cidrs(node)[rank],
+                                     ffs(choice->near) - 1);
             }
-
-            if (choice->near == 0) {
-                choice->near = (uint32_t) 1 << bits++;
-            }
-
-            cidrs = ngx_http_offload_node_cidrs(choice->node);
-            k = networks->nnetworks++;
-
-            networks->networks[k].cidr = cidrs[rank];
-            networks->networks[k].bit = (uint8_t) (ffs(choice->near) - 1);
         }
     }
+
+    ngx_http_offload_networks_zones(sel, networks);
+}
+
+
+static void
+ngx_http_offload_networks_add(ngx_http_offload_networks_t *networks,
+    struct ol_cidr *cidr, ngx_uint_t bit)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < networks->nnetworks; i++) {
+        if (networks->networks[i].bit == bit
+            && ngx_memcmp(&networks->networks[i].cidr, cidr,
+                          sizeof(struct ol_cidr))
+               == 0)
+        {
+            return;
+        }
+    }
+
+    networks->networks[i].cidr = *cidr;
+    networks->networks[i].bit = (uint8_t) bit;
+    networks->nnetworks++;
+}
+
+
+static void
+ngx_http_offload_networks_zones(ngx_http_offload_selection_t *sel,
+    ngx_http_offload_networks_t *networks)
+{
+    uint32_t                    locality;
+    ngx_uint_t                  i, k, n;
+    ngx_http_offload_choice_t  *choice;
 
     for (i = 0; i < sel->n; i++) {
         choice = &sel->candidates[i];
 
-        if (choice->node == NULL
-            || choice->fault == NGX_HTTP_OFFLOAD_SILENT
-            || choice->node->locality == 0)
-        {
-            continue;
-        }
+        for (k = 0; k < choice->nrecords; k++) {
+            locality = choice->records[k]->locality;
 
-        for (k = 0; k < networks->nzones; k++) {
-            if (networks->zones[k] == choice->node->locality) {
-                break;
+            if (locality == 0) {
+                continue;
             }
-        }
 
-        if (k == networks->nzones && k < NGX_HTTP_OFFLOAD_ZONES) {
-            networks->zones[networks->nzones++] = choice->node->locality;
+            for (n = 0; n < networks->nzones; n++) {
+                if (networks->zones[n] == locality) {
+                    break;
+                }
+            }
+
+            if (n == networks->nzones && n < NGX_HTTP_OFFLOAD_ZONES) {
+                networks->zones[networks->nzones++] = locality;
+            }
         }
     }
 }

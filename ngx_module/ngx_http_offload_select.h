@@ -22,6 +22,8 @@ typedef enum {
 
 typedef struct {
     ngx_http_offload_node_t    *node;        /* NULL: UNKNOWN */
+    ngx_uint_t                  nrecords;    /* of it, by each coordinator */
+    ngx_http_offload_node_t    *records[OL_MANIFEST_TRACKERS];
     uint32_t                    n;
     uint32_t                    coordinator;
     uint32_t                    near;        /* its bit in an audience */
