@@ -27,13 +27,12 @@ typedef struct {
 
 static void ngx_http_offload_sync_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_sync_handle(ngx_http_request_t *r);
-static ngx_int_t ngx_http_offload_sync_too_large(ngx_http_request_t *r);
 static void ngx_http_offload_sync_addr(ngx_http_request_t *r, u_char *addr);
 static ngx_int_t ngx_http_offload_sync_open(ngx_http_request_t *r,
     ngx_str_t *body, u_char *addr, struct ol_jws *jws,
     ngx_http_offload_sync_t *sync, ngx_int_t *refused);
 static ngx_uint_t ngx_http_offload_sync_signer(ngx_http_request_t *r,
-    u_char *addr, struct ol_jws *jws, struct ol_error *err);
+    ngx_str_t *body, u_char *addr, struct ol_jws *jws, struct ol_error *err);
 static struct ol_key *ngx_http_offload_sync_key(ngx_http_request_t *r,
     const char *kid);
 static ngx_uint_t ngx_http_offload_sync_stranger(ngx_http_request_t *r,
@@ -54,8 +53,17 @@ ngx_http_offload_sync(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
+    if (r->headers_in.content_length_n < 0) {
+        return ngx_http_offload_sync_refuse(r, NGX_HTTP_LENGTH_REQUIRED,
+                                            "sync: it needs a Content-Length",
+                                            NULL);
+    }
+
     if (r->headers_in.content_length_n > NGX_HTTP_OFFLOAD_BODY) {
-        return ngx_http_offload_sync_too_large(r);
+        return ngx_http_offload_sync_refuse(r,
+                                            NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                            "sync: the body is larger than "
+                                            "64 KiB", NULL);
     }
 
     r->request_body_in_single_buf = 1;
@@ -106,10 +114,6 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (body.len > NGX_HTTP_OFFLOAD_BODY) {
-        return ngx_http_offload_sync_too_large(r);
-    }
-
     ngx_http_offload_sync_addr(r, addr);
 
     if (ngx_http_offload_sync_open(r, &body, addr, &jws, &sync, &rc)
@@ -147,15 +151,6 @@ ngx_http_offload_sync_handle(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_offload_sync_too_large(ngx_http_request_t *r)
-{
-    return ngx_http_offload_sync_refuse(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                        "sync: the body is larger than 64 KiB",
-                                        NULL);
-}
-
-
 static void
 ngx_http_offload_sync_addr(ngx_http_request_t *r, u_char *addr)
 {
@@ -186,15 +181,9 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
 
     (void) ol_error_set(&err, ENOMEM, "sync: not read, for want of memory");
 
-    if (ol_jws_parse((char *) body->data, body->len, OL_TYP_SYNC, jws, &err)
-        != 0)
-    {
-        *refused = ngx_http_offload_sync_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                                err.text, NULL);
-        return NGX_ERROR;
-    }
+    ngx_memzero(jws, sizeof(struct ol_jws));
 
-    status = ngx_http_offload_sync_signer(r, addr, jws, &err);
+    status = ngx_http_offload_sync_signer(r, body, addr, jws, &err);
 
     if (status == 0
         && (ol_claims_check_string(jws->payload, "iss", jws->kid, &err) != 0
@@ -219,21 +208,32 @@ ngx_http_offload_sync_open(ngx_http_request_t *r, ngx_str_t *body,
 }
 
 
-/* 0, or the status to refuse with: who says it, and does he say it now? */
+/*
+ * 0, or the status to refuse with: who says it, and does he say it now?  What a
+ * stranger sends is not parsed
+ */
 
 static ngx_uint_t
-ngx_http_offload_sync_signer(ngx_http_request_t *r, u_char *addr,
-    struct ol_jws *jws, struct ol_error *err)
+ngx_http_offload_sync_signer(ngx_http_request_t *r, ngx_str_t *body,
+    u_char *addr, struct ol_jws *jws, struct ol_error *err)
 {
-    int             rc;
-    struct ol_key  *key;
+    int               rc;
+    char              kid[OL_KEY_CHARS + 1];
+    struct ol_keyset  keys;
 
-    key = ngx_http_offload_sync_key(r, jws->kid);
+    if (ol_jws_kid((char *) body->data, body->len, OL_TYP_SYNC, kid, err)
+        != 0)
+    {
+        return NGX_HTTP_BAD_REQUEST;
+    }
 
-    if (key == NULL) {
+    keys.count = 1;
+    keys.keys[0] = ngx_http_offload_sync_key(r, kid);
+
+    if (keys.keys[0] == NULL) {
         (void) ol_error_set(err, ENOKEY,
                             "kid: no offload_coordinator here has the key %s",
-                            jws->kid);
+                            kid);
         return NGX_HTTP_UNAUTHORIZED;
     }
 
@@ -244,8 +244,11 @@ ngx_http_offload_sync_signer(ngx_http_request_t *r, u_char *addr,
         return NGX_HTTP_TOO_MANY_REQUESTS;
     }
 
-    if (ol_jws_verify(jws, key, err) != 0) {
-        return NGX_HTTP_UNAUTHORIZED;
+    rc = ol_jws_open((char *) body->data, body->len, OL_TYP_SYNC, &keys, jws,
+                     err);
+    if (rc != 0) {
+        return rc == -EKEYREJECTED ? NGX_HTTP_UNAUTHORIZED
+                                   : NGX_HTTP_BAD_REQUEST;
     }
 
     rc = ol_claims_check_time(jws->payload, ngx_time(), err);
