@@ -20,8 +20,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     ol_base64url_encode(epoch, receipt.epoch, sizeof(receipt.epoch));
     ol_base64url_encode(mac, receipt.mac, sizeof(receipt.mac));
     n = snprintf(
-        text, sizeof(text), "1.%s.%llu.%llu.%.*s", epoch,
-        (unsigned long long)receipt.counter, (unsigned long long)receipt.exp,
+        text, sizeof(text), "1.%s.%u-%lu.%llu.%.*s", epoch, receipt.lane,
+        (unsigned long)receipt.counter, (unsigned long long)receipt.exp,
         (int)(receipt.peer_count * OL_RECEIPT_PEER_CHARS), receipt.peers);
     MUST(n == (int)receipt.sealed_len);
     n += snprintf(text + n, sizeof(text) - (size_t)n, ".%s", mac);

@@ -10,20 +10,20 @@
 #include "offload/encoding.h"
 #include "offload/json.h"
 
-#define NUMBER_DIGITS 16 /* of 2^53 - 1 */
-#define INT_MAX_JSON ((UINT64_C(1) << 53) - 1)
+#define NUMBER_DIGITS 16 /* of the largest number that JSON has here */
+#define NUMBER_MAX ((UINT64_C(1) << 53) - 1)
 
 struct cursor {
     const char *pos, *end;
 };
 
-/* The characters up to the next full stop, or to the end of the text. */
+/* The characters up to the next such mark, or to the end of the text. */
 static size_t
-field_next(struct cursor *cursor, const char **ret)
+field_next(struct cursor *cursor, char mark, const char **ret)
 {
     const char *start = cursor->pos;
     const char *stop = start < cursor->end
-                           ? memchr(start, '.', (size_t)(cursor->end - start))
+                           ? memchr(start, mark, (size_t)(cursor->end - start))
                            : NULL;
 
     *ret = start;
@@ -31,9 +31,9 @@ field_next(struct cursor *cursor, const char **ret)
     return (size_t)((stop != NULL ? stop : cursor->end) - start);
 }
 
-/* Decimal without leading zeros, below 2^53. */
+/* Decimal without leading zeros, at most max. */
 static int
-number_parse(const char *text, size_t len, uint64_t *ret)
+number_parse(const char *text, size_t len, uint64_t max, uint64_t *ret)
 {
     uint64_t n = 0;
 
@@ -44,9 +44,29 @@ number_parse(const char *text, size_t len, uint64_t *ret)
             return -EBADMSG;
         n = n * 10 + (uint64_t)(text[i] - '0');
     }
-    if (n > INT_MAX_JSON)
+    if (n > max)
         return -EBADMSG;
     *ret = n;
+    return 0;
+}
+
+/* "<lane>-<counter>" */
+static int
+counter_parse(const char *text, size_t len, struct ol_receipt *receipt)
+{
+    struct cursor cursor = {text, text + len};
+    const char *field;
+    uint64_t lane, counter;
+    size_t n = field_next(&cursor, '-', &field);
+
+    if (number_parse(field, n, OL_RECEIPT_LANES - 1, &lane) < 0)
+        return -EBADMSG;
+    n = field_next(&cursor, '-', &field);
+    if (field + n != text + len ||
+        number_parse(field, n, UINT32_MAX, &counter) < 0)
+        return -EBADMSG;
+    receipt->lane = (unsigned)lane;
+    receipt->counter = (uint32_t)counter;
     return 0;
 }
 
@@ -76,21 +96,21 @@ ol_receipt_parse(const char *text, size_t len, struct ol_receipt *ret,
         return ol_error_set(err, EBADMSG, "receipt: longer than %d characters",
                             OL_RECEIPT_MAX);
 
-    n = field_next(&cursor, &field);
+    n = field_next(&cursor, '.', &field);
     if (n != 1 || field[0] != '1')
         return ol_error_set(err, EBADMSG, "receipt: not of version 1");
-    n = field_next(&cursor, &field);
+    n = field_next(&cursor, '.', &field);
     if (ol_base64url_decode_exact(receipt.epoch, sizeof(receipt.epoch), field,
                                   n) < 0)
         return ol_error_set(err, EBADMSG, "receipt: no epoch in it");
-    n = field_next(&cursor, &field);
-    if (number_parse(field, n, &receipt.counter) < 0)
+    n = field_next(&cursor, '.', &field);
+    if (counter_parse(field, n, &receipt) < 0)
         return ol_error_set(err, EBADMSG, "receipt: no counter in it");
-    n = field_next(&cursor, &field);
-    if (number_parse(field, n, &receipt.exp) < 0)
+    n = field_next(&cursor, '.', &field);
+    if (number_parse(field, n, NUMBER_MAX, &receipt.exp) < 0)
         return ol_error_set(err, EBADMSG, "receipt: no time in it");
 
-    n = field_next(&cursor, &receipt.peers);
+    n = field_next(&cursor, '.', &receipt.peers);
     receipt.peer_count = n / OL_RECEIPT_PEER_CHARS;
     if (n == 0 || n % OL_RECEIPT_PEER_CHARS != 0 ||
         receipt.peer_count > OL_MANIFEST_PEERS ||
@@ -98,7 +118,7 @@ ol_receipt_parse(const char *text, size_t len, struct ol_receipt *ret,
         return ol_error_set(err, EBADMSG, "receipt: no peers in it");
     receipt.sealed_len = (size_t)(receipt.peers + n - text);
 
-    n = field_next(&cursor, &field);
+    n = field_next(&cursor, '.', &field);
     if (field + n != text + len ||
         ol_base64url_decode_exact(receipt.mac, sizeof(receipt.mac), field, n) <
             0)

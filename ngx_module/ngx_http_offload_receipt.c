@@ -23,17 +23,22 @@
 /* all but the peers */
 
 #define NGX_HTTP_OFFLOAD_RECEIPT_LEN                                          \
-    (NGX_HTTP_OFFLOAD_RECEIPT_HEAD + NGX_ATOMIC_T_LEN + 1 + NGX_TIME_T_LEN    \
+    (NGX_HTTP_OFFLOAD_RECEIPT_HEAD + 2 * NGX_INT32_LEN + 2 + NGX_TIME_T_LEN   \
      + 1 + 1 + OL_BASE64URL_LEN(OL_RECEIPT_MAC_BYTES) + 1)
 
 
 typedef struct {                             /* of this worker */
     EVP_MAC_CTX                *mac;         /* keyed */
     u_char                      key[NGX_HTTP_OFFLOAD_RECEIPT_KEY];
+    u_char                      epoch[NGX_HTTP_OFFLOAD_EPOCH_LEN];
     u_char                      head[NGX_HTTP_OFFLOAD_RECEIPT_HEAD];
 } ngx_http_offload_sealer_t;
 
 
+static ngx_int_t ngx_http_offload_lanes_init(ngx_http_offload_zone_t *zone,
+    uint64_t nspent);
+static ngx_uint_t ngx_http_offload_lane(ngx_http_request_t *r,
+    ngx_http_offload_receipts_t *rs);
 static ngx_int_t ngx_http_offload_seal(ngx_http_request_t *r, u_char *root,
     u_char *text, size_t len, u_char *seal);
 static ngx_int_t ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh);
@@ -59,19 +64,53 @@ ngx_http_offload_receipts_init(ngx_http_offload_zone_t *zone)
 
     for (n = NGX_HTTP_OFFLOAD_SPENT; n / 8 > size / 64; n >>= 1) { /* void */ }
 
-    rs->nspent = n;
-    rs->spent = ngx_slab_calloc_locked(zone->shpool, n / 8);
+    if (ngx_http_offload_lanes_init(zone, n) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     for (n = NGX_HTTP_OFFLOAD_SEEN; n * 8 > size / 64; n >>= 1) { /* void */ }
 
     rs->nseen = n;
     rs->seen = ngx_slab_calloc_locked(zone->shpool, n * sizeof(uint64_t));
 
-    if (rs->spent == NULL || rs->seen == NULL) {
+    if (rs->seen == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_http_offload_tallies_init(zone);
+}
+
+
+/* who asks for many manifests wears out a lane, not all of them */
+
+static ngx_int_t
+ngx_http_offload_lanes_init(ngx_http_offload_zone_t *zone, uint64_t nspent)
+{
+    u_char                       *bits;
+    ngx_uint_t                    i;
+    ngx_http_offload_receipts_t  *rs;
+
+    rs = &ngx_http_offload_peek(zone)->receipts;
+
+    ngx_http_offload_random((u_char *) &rs->spread, sizeof(uint64_t));
+    rs->spread |= 1;
+
+    rs->nlanes = ngx_min(nspent / NGX_HTTP_OFFLOAD_LANE, OL_RECEIPT_LANES);
+    rs->lanes = ngx_slab_calloc_locked(zone->shpool, rs->nlanes
+                                            * sizeof(ngx_http_offload_lane_t));
+
+    bits = ngx_slab_calloc_locked(zone->shpool, nspent / 8);
+
+    if (rs->lanes == NULL || bits == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < rs->nlanes; i++) {
+        rs->lanes[i].spent.size = (uint32_t) (nspent / rs->nlanes);
+        rs->lanes[i].spent.bits = bits + i * (nspent / rs->nlanes / 8);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -86,7 +125,8 @@ ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root, time_t exp,
 {
     u_char                        *p, *last;
     u_char                         seal[OL_RECEIPT_MAC_BYTES];
-    ngx_atomic_uint_t              counter;
+    uint32_t                       counter;
+    ngx_uint_t                     lane;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -104,11 +144,13 @@ ngx_http_offload_receipt(ngx_http_request_t *r, u_char *root, time_t exp,
 
     value->data = p;
 
-    counter = ngx_atomic_fetch_add(&sh->receipts.counter, 1);
+    lane = ngx_http_offload_lane(r, &sh->receipts);
+    counter = (uint32_t) ngx_atomic_fetch_add(&sh->receipts.lanes[lane].counter,
+                                              1);
 
     p = ngx_cpymem(p, ngx_http_offload_sealer.head,
                    NGX_HTTP_OFFLOAD_RECEIPT_HEAD);
-    p = ngx_sprintf(p, "%uA.%T.", counter,
+    p = ngx_sprintf(p, "%ui-%uD.%T.", lane, counter,
                     exp + NGX_HTTP_OFFLOAD_RECEIPT_LIFE);
     last = ngx_cpymem(p, peers->data, peers->len);
 
@@ -168,54 +210,55 @@ ngx_http_offload_receipt_check(ngx_http_request_t *r,
 
 /*
  * Locked.  NGX_DECLINED: it was spent before, or is so old that nobody knows.
- * The bits of counters given since the last one was spent are those of old
- * ones, and cleared first: all of them at most
  */
 
 ngx_int_t
-ngx_http_offload_receipt_spend(ngx_http_offload_sh_t *sh, uint64_t counter)
+ngx_http_offload_receipt_spend(ngx_http_offload_sh_t *sh,
+    struct ol_receipt *receipt)
 {
-    u_char                        bit, *byte;
-    uint64_t                      given, i, at, n;
-    ngx_http_offload_receipts_t  *rs;
+    ngx_http_offload_lane_t  *lane;
 
-    rs = &sh->receipts;
-    given = rs->counter;
-
-    if (given - rs->cleared > rs->nspent) {
-        rs->cleared = given - rs->nspent;
-    }
-
-    for (i = rs->cleared; i < given; i += n) {
-        at = i % rs->nspent;
-        n = ngx_min(given - i, rs->nspent - at);
-
-        if (at % 8 == 0 && n >= 8) {
-            n -= n % 8;
-            ngx_memzero(rs->spent + at / 8, n / 8);
-
-        } else {
-            n = 1;
-            rs->spent[at / 8] &= (u_char) ~(1 << at % 8);
-        }
-    }
-
-    rs->cleared = given;
-
-    if (counter >= given || given - counter > rs->nspent) {
+    if (receipt->lane >= sh->receipts.nlanes) {
         return NGX_DECLINED;
     }
 
-    byte = &rs->spent[counter % rs->nspent / 8];
-    bit = (u_char) (1 << counter % 8);
+    lane = &sh->receipts.lanes[receipt->lane];
 
-    if (*byte & bit) {
-        return NGX_DECLINED;
+    return ol_spent_add(&lane->spent, (uint32_t) lane->counter,
+                        receipt->counter)
+           == 0 ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* of a client, as a number; clients at a unix socket are in one, 0 */
+
+uint64_t
+ngx_http_offload_network(ngx_http_request_t *r)
+{
+    uint64_t        n[2];
+    struct ol_addr  addr, network;
+
+    if (ol_addr_from_sockaddr(r->connection->sockaddr, &addr) != 0) {
+        return 0;
     }
 
-    *byte |= bit;
+    ol_addr_network(&addr, &network);
+    ngx_memcpy(n, network.bytes, sizeof(n));
 
-    return NGX_OK;
+    return n[0] ^ n[1];
+}
+
+
+/*
+ * By multiplication, since this is done for each manifest: all of the network
+ * is in the product's first bits
+ */
+
+static ngx_uint_t
+ngx_http_offload_lane(ngx_http_request_t *r, ngx_http_offload_receipts_t *rs)
+{
+    return (ngx_uint_t) (ngx_http_offload_network(r) * rs->spread >> 56)
+           * rs->nlanes / OL_RECEIPT_LANES;
 }
 
 
@@ -249,7 +292,7 @@ ngx_http_offload_seal(ngx_http_request_t *r, u_char *root, u_char *text,
 }
 
 
-/* keyed again only if the zone was made anew */
+/* keyed again only if the zone was made anew, or is made just now */
 
 static ngx_int_t
 ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh)
@@ -261,6 +304,8 @@ ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh)
     if (sealer->mac
         && ngx_memcmp(sealer->key, sh->receipts.key,
                       NGX_HTTP_OFFLOAD_RECEIPT_KEY)
+           == 0
+        && ngx_memcmp(sealer->epoch, sh->epoch, NGX_HTTP_OFFLOAD_EPOCH_LEN)
            == 0)
     {
         return NGX_OK;
@@ -286,8 +331,10 @@ ngx_http_offload_sealer_key(ngx_http_offload_sh_t *sh)
         return NGX_ERROR;
     }
 
+    ngx_memcpy(sealer->epoch, sh->epoch, NGX_HTTP_OFFLOAD_EPOCH_LEN);
+
     ngx_memcpy(sealer->head, "1.", 2);
-    ol_base64url_encode((char *) sealer->head + 2, sh->epoch,
+    ol_base64url_encode((char *) sealer->head + 2, sealer->epoch,
                         NGX_HTTP_OFFLOAD_EPOCH_LEN);
     sealer->head[NGX_HTTP_OFFLOAD_RECEIPT_HEAD - 1] = '.';
 

@@ -10,8 +10,9 @@
 #include "ngx_http_offload.h"
 
 
-#define NGX_HTTP_OFFLOAD_REFUSALS  500       /* a second and worker: further */
-                                             /* reports are not read */
+#define NGX_HTTP_OFFLOAD_REFUSALS  50        /* a second, network and worker: */
+                                             /* further ones are not read */
+#define NGX_HTTP_OFFLOAD_REFUSED   256       /* networks, by a hash */
 #define NGX_HTTP_OFFLOAD_DAY       86400
 
 
@@ -24,17 +25,13 @@ static ngx_uint_t ngx_http_offload_report_worth(ngx_http_request_t *r,
     struct ol_report *report, struct ol_error *err);
 static ngx_uint_t ngx_http_offload_report_apply(ngx_http_request_t *r,
     struct ol_report *report, struct ol_error *err);
-static void ngx_http_offload_report_count(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_srv_conf_t *oscf, struct ol_report *report);
+static void ngx_http_offload_report_count(ngx_http_request_t *r,
+    struct ol_report *report);
 static ngx_uint_t ngx_http_offload_report_first(ngx_http_request_t *r,
-    ngx_http_offload_sh_t *sh, struct ol_report *report);
-static ngx_uint_t ngx_http_offload_report_flood(void);
+    void *data, size_t len);
+static ngx_uint_t *ngx_http_offload_report_refusals(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_report_refuse(ngx_http_request_t *r,
     ngx_uint_t status, struct ol_error *err);
-
-
-static time_t      ngx_http_offload_report_second;   /* of this worker */
-static ngx_uint_t  ngx_http_offload_report_refusals;  /* in that second */
 
 
 ngx_int_t
@@ -113,10 +110,10 @@ ngx_http_offload_report_handle(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_offload_report_head(ngx_http_request_t *r, struct ol_error *err)
 {
-    if (ngx_http_offload_report_flood()) {
+    if (*ngx_http_offload_report_refusals(r) >= NGX_HTTP_OFFLOAD_REFUSALS) {
         (void) ol_error_set(err, EBUSY,
-                            "report: too many that are worth nothing, try "
-                            "again in a second");
+                            "report: too many from there that are worth "
+                            "nothing, try again in a second");
         return NGX_HTTP_TOO_MANY_REQUESTS;
     }
 
@@ -245,15 +242,15 @@ ngx_http_offload_report_apply(ngx_http_request_t *r, struct ol_report *report,
                             "bytes: more than the content has");
         status = NGX_HTTP_FORBIDDEN;
 
-    } else if (ngx_http_offload_receipt_spend(sh, report->receipt.counter)
+    } else if (ngx_http_offload_receipt_spend(sh, &report->receipt)
                != NGX_OK)
     {
         (void) ol_error_set(err, EEXIST,
                             "receipt: spent, or so old that nobody knows");
         status = NGX_HTTP_CONFLICT;
 
-    } else if (ngx_http_offload_report_first(r, sh, report)) {
-        ngx_http_offload_report_count(omcf->zone, oscf, report);
+    } else if (ngx_http_offload_report_first(r, report->root, OL_HASH_BYTES)) {
+        ngx_http_offload_report_count(r, report);
     }
 
     ngx_http_offload_unlock(omcf->zone);
@@ -263,110 +260,136 @@ ngx_http_offload_report_apply(ngx_http_request_t *r, struct ol_report *report,
 
 
 /*
- * Eight characters are no name: only a node that is known, now or by receipts,
- * has anything counted for it
+ * Twelve characters are no name: only a node that is known, now or by
+ * receipts, has anything counted for it.  That it failed counts once for each
+ * network, or one client could ruin it with as many receipts
  */
 
 static void
-ngx_http_offload_report_count(ngx_http_offload_zone_t *zone,
-    ngx_http_offload_srv_conf_t *oscf, struct ol_report *report)
+ngx_http_offload_report_count(ngx_http_request_t *r, struct ol_report *report)
 {
-    u_char                 *id;
-    ngx_uint_t              i;
-    struct ol_report_peer  *peer;
-    ngx_http_offload_sh_t  *sh;
+    u_char                        *id;
+    ngx_uint_t                     i, failed;
+    struct ol_report_peer         *peer;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_srv_conf_t   *oscf;
+    ngx_http_offload_main_conf_t  *omcf;
 
-    sh = ngx_http_offload_peek(zone);
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    sh = ngx_http_offload_peek(omcf->zone);
 
     for (i = 0; i < report->peer_count; i++) {
         peer = &report->peers[i];
         id = (u_char *) peer->id;
 
-        if ((peer->bytes == 0 && !peer->failed)
-            || (!ngx_http_offload_node_named(sh, oscf->id, id)
-                && !ngx_http_offload_tally_known(sh, oscf->id, id)))
+        if (!ngx_http_offload_node_named(sh, oscf->id, id)
+            && !ngx_http_offload_tally_known(sh, oscf->id, id))
         {
             continue;
         }
 
-        if (ngx_http_offload_tally_add(zone, oscf->id, id, peer->bytes,
-                                       peer->failed)
-            != NGX_OK)
+        failed = peer->failed
+                 && ngx_http_offload_report_first(r, id, OL_KEY_CHARS);
+
+        if ((peer->bytes == 0 && !failed)
+            || ngx_http_offload_tally_add(omcf->zone, oscf->id, id,
+                                          peer->bytes, failed)
+               != NGX_OK)
         {
             continue;
         }
 
         (void) ngx_atomic_fetch_add(&sh->receipts.confirmed, peer->bytes);
 
-        if (peer->failed) {
+        if (failed) {
             ngx_http_offload_node_failed(sh, oscf->id, id);
         }
     }
 }
 
 
-/* of this network, on this content, today?  Of networks hashes are kept */
+/*
+ * Locked.  Of this network, on this content or node, today?  Of these hashes
+ * are kept, each with the day in its last byte.  One network has a sixteenth
+ * of the table, eight of a line; nothing of today gives way to anything
+ */
 
 static ngx_uint_t
-ngx_http_offload_report_first(ngx_http_request_t *r, ngx_http_offload_sh_t *sh,
-    struct ol_report *report)
+ngx_http_offload_report_first(ngx_http_request_t *r, void *data, size_t len)
 {
-    uint64_t                       day, hash, *bucket;
+    uint64_t                       day, hash, network, line, nlines, *entry;
     ngx_uint_t                     i;
-    struct ol_addr                 addr, network;
+    ngx_http_offload_sh_t         *sh;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_receipts_t   *rs;
-    u_char                         what[NGX_HTTP_OFFLOAD_SITE_LEN
-                                        + OL_HASH_BYTES];
-    u_char                         who[sizeof(network.bytes) + sizeof(day)];
+    ngx_http_offload_main_conf_t  *omcf;
+    u_char                         who[NGX_HTTP_OFFLOAD_SITE_LEN
+                                       + sizeof(network)];
 
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
+    sh = ngx_http_offload_peek(omcf->zone);
     rs = &sh->receipts;
 
-    /* clients at a unix socket are one network */
+    day = (uint64_t) ngx_time() / NGX_HTTP_OFFLOAD_DAY & 0xff;
+    network = ngx_http_offload_network(r);
 
-    if (ol_addr_from_sockaddr(r->connection->sockaddr, &addr) != 0) {
-        ngx_memzero(&addr, sizeof(struct ol_addr));
-    }
+    ngx_memcpy(who, oscf->id, NGX_HTTP_OFFLOAD_SITE_LEN);
+    ngx_memcpy(who + NGX_HTTP_OFFLOAD_SITE_LEN, &network, sizeof(network));
 
-    ol_addr_network(&addr, &network);
-    day = (uint64_t) ngx_time() / NGX_HTTP_OFFLOAD_DAY;
+    hash = ngx_http_offload_seeded_hash(sh, who, sizeof(who), data, len);
+    nlines = rs->nseen / 8;
 
-    ngx_memcpy(what, oscf->id, NGX_HTTP_OFFLOAD_SITE_LEN);
-    ngx_memcpy(what + NGX_HTTP_OFFLOAD_SITE_LEN, report->root, OL_HASH_BYTES);
+    line = ngx_http_offload_seeded_hash(sh, (u_char *) &network,
+                                        sizeof(network), (u_char *) "", 0)
+           + (hash >> 32) % (nlines / 16);
 
-    ngx_memcpy(who, network.bytes, sizeof(network.bytes));
-    ngx_memcpy(who + sizeof(network.bytes), &day, sizeof(day));
-
-    hash = ngx_http_offload_seeded_hash(sh, what, sizeof(what), who,
-                                        sizeof(who));
-
-    /* eight in a line, latest first: the oldest of a full line is forgotten */
-
-    bucket = &rs->seen[(hash >> 32) % (rs->nseen / 8) * 8];
+    entry = &rs->seen[line % nlines * 8];
+    hash = (hash & ~(uint64_t) 0xff) | day;
 
     for (i = 0; i < 8; i++) {
-        if (bucket[i] == hash) {
+        if (entry[i] == hash) {
             return 0;
         }
     }
 
-    ngx_memmove(bucket + 1, bucket, 7 * sizeof(uint64_t));
-    bucket[0] = hash;
+    for (i = 0; i < 8; i++) {
+        if (entry[i] == 0 || (entry[i] & 0xff) != day) {
+            entry[i] = hash;
+            return 1;
+        }
+    }
 
-    return 1;
+    return 0;
 }
 
 
-static ngx_uint_t
-ngx_http_offload_report_flood(void)
+/* in this second and worker, of those that share a place in the table */
+
+static ngx_uint_t *
+ngx_http_offload_report_refusals(ngx_http_request_t *r)
 {
-    if (ngx_http_offload_report_second != ngx_time()) {
-        ngx_http_offload_report_second = ngx_time();
-        ngx_http_offload_report_refusals = 0;
+    uint64_t                       network;
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    static time_t      second;
+    static ngx_uint_t  refusals[NGX_HTTP_OFFLOAD_REFUSED];
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+    sh = ngx_http_offload_peek(omcf->zone);
+
+    if (second != ngx_time()) {
+        second = ngx_time();
+        ngx_memzero(refusals, sizeof(refusals));
     }
 
-    return ngx_http_offload_report_refusals >= NGX_HTTP_OFFLOAD_REFUSALS;
+    network = ngx_http_offload_network(r);
+
+    return &refusals[ngx_http_offload_seeded_hash(sh, (u_char *) &network,
+                                                  sizeof(network), (u_char *) "", 0)
+                     % NGX_HTTP_OFFLOAD_REFUSED];
 }
 
 
@@ -382,7 +405,7 @@ ngx_http_offload_report_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     (void) ngx_atomic_fetch_add(&sh->receipts.refused, 1);
 
-    if (ngx_http_offload_report_refusals++ == 0) {
+    if ((*ngx_http_offload_report_refusals(r))++ == 0) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "offload report refused with %ui: %s", status,
                       err->text);

@@ -2,7 +2,7 @@
  * A report: what a client says about the peers of one manifest when it is
  * done, and the receipt that it spends for that.
  *
- *   {"receipt": "1.<epoch>.<counter>.<exp>.<peers>.<mac>", "root": "…",
+ *   {"receipt": "1.<epoch>.<lane>-<counter>.<exp>.<peers>.<mac>", "root": "…",
  *    "peers": [{"id": "…", "bytes": 1048576, "failed": false}]}
  *
  * Form only: whether a receipt is genuine, and what the rest of it is worth,
@@ -24,15 +24,17 @@
 #define OL_REPORT_MAX 4096 /* bytes of a report */
 #define OL_RECEIPT_EPOCH_BYTES 16
 #define OL_RECEIPT_MAC_BYTES 16
-#define OL_RECEIPT_PEER_CHARS 8 /* of each peer's id, from its beginning */
-/* Characters of a receipt: two numbers of 16 digits, five full stops. */
+#define OL_RECEIPT_PEER_CHARS 12 /* of each peer's id, from its beginning */
+#define OL_RECEIPT_LANES 256
+/* Characters: numbers of 3, 10 and 16 digits, five full stops and a hyphen. */
 #define OL_RECEIPT_MAX                                                         \
-    (1 + 22 + 2 * 16 + OL_RECEIPT_PEER_CHARS * OL_MANIFEST_PEERS + 22 + 5)
+    (1 + 22 + 3 + 10 + 16 + OL_RECEIPT_PEER_CHARS * OL_MANIFEST_PEERS + 22 + 6)
 
 struct ol_receipt { /* borrowed from the text that was parsed */
     uint8_t epoch[OL_RECEIPT_EPOCH_BYTES];
-    uint64_t counter;
-    uint64_t exp; /* s */
+    unsigned lane;    /* < OL_RECEIPT_LANES */
+    uint32_t counter; /* in its lane */
+    uint64_t exp;     /* s */
     const char *peers;
     size_t peer_count; /* <= OL_MANIFEST_PEERS, and at least one */
     const char *text;

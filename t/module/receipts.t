@@ -1,5 +1,6 @@
 # A receipt comes with each manifest that names peers, says what it is for, and
-# can be spent once, for the last so many that were given.
+# can be spent once, for the last so many that were given to clients of some
+# networks: whom others ask for more does not matter.
 
 use Offload::Test;
 use Offload::Test::Sync;
@@ -19,6 +20,8 @@ http {
     offload_zone       256k;
     offload_state      %%DIR%%/state;
     keepalive_requests 100000;
+    set_real_ip_from   127.0.0.0/8;
+    real_ip_header     X-From;
 
     server {
         listen              127.0.0.1:%%PORT%%;
@@ -48,15 +51,20 @@ is $c->receipt('/f.bin', 'Offload-Fetch' => 'direct'), undef,
 my $r = $c->get('/f.bin', Accept => 'application/offload+jwt');
 my $manifest = $t->claims($r->{content});
 my $receipt = $r->{headers}{'offload-receipt'};
-my ($version, $epoch, $counter, $exp, $peers, $mac) = split /[.]/, $receipt;
+my ($version, $epoch, $number, $exp, $peers, $mac) = split /[.]/, $receipt;
+my ($lane, $counter) = $number =~ /^(\d+)-(\d+)$/;
+
+sub lane { return (split /[.-]/, (split /[.]/, $_[0])[2])[0] }
+sub counter { return (split /[.-]/, (split /[.]/, $_[0])[2])[1] }
 is $version, 1, 'version';
 is $epoch, $c->{epoch}, 'the epoch is that of the sync';
 is $exp, $manifest->{exp} + 86_400, 'good for a day after its manifest';
-is $peers, join('', map { substr $_->{id}, 0, 8 } @{ $manifest->{peers} }),
+is $peers, join('', map { substr $_->{id}, 0, 12 } @{ $manifest->{peers} }),
     'its peers, in the order of the manifest';
 like $mac, qr/^[\w-]{22}$/, 'a seal of 128 bits';
 my $next = $c->receipt('/f.bin');
-is +(split /[.]/, $next)[2], $counter + 1, 'a number for each';
+is lane($next), $lane, 'the lane is the network\'s';
+is counter($next), $counter + 1, 'a number for each';
 isnt +(split /[.]/, $next)[5], $mac, 'a seal for each';
 
 # Not for anything else.
@@ -65,10 +73,11 @@ my $flip = $mac =~ s/^(.)/$1 eq 'A' ? 'B' : 'A'/re;
 my $later = $exp + 1;
 my $past = time - 10;
 for ([ 'another seal', $receipt =~ s/\Q$mac\E/$flip/r ],
-    [ 'another counter', $receipt =~ s/\.$counter\./.99./r ],
+    [ 'another counter', $receipt =~ s/-$counter\./-99./r ],
+    [ 'another lane', $receipt =~ s/\.$lane-/.@{[ $lane ^ 1 ]}-/r ],
     [ 'a longer life', $receipt =~ s/$exp/$later/r ],
     [ 'expired', $receipt =~ s/$exp/$past/r ],
-    [ 'other peers', $receipt =~ s/\Q$peers\E/${\ ($peers . 'AAAAAAAA')}/r ],
+    [ 'other peers', $receipt =~ s/\Q$peers\E/${\ ($peers . 'A' x 12)}/r ],
     [ 'another epoch', $receipt =~ s/\Q$epoch\E/${\ ('A' x 22)}/r ])
 {
     my ($what, $text) = @$_;
@@ -87,8 +96,8 @@ $nginx->reload;
 is $c->report($kept, $root, \@spent)->{status}, 204, 'after a reload';
 is $c->report($receipt, $root, \@spent)->{status}, 409, 'not twice, neither';
 
-# A zone of 256 KiB remembers 32768 counters.  So many later the same bit
-# stands for another receipt; what is older is spent.
+# A zone of 256 KiB remembers 1024 counters of each of 32 lanes.  So many later
+# the same bit stands for another receipt; what is older is spent.
 sub advance {
     my ($n) = @_;
 
@@ -109,24 +118,35 @@ sub advance {
     }
 }
 $c->root('/f.bin'); # is judged anew by the new configuration
+my %theirs; # by lane
+for my $n (0 .. 99) {
+    my $r = $c->receipt('/f.bin', 'X-From' => "198.51.$n.1");
+    $theirs{ lane($r) } //= [ $r, "198.51.$n.1" ];
+}
+cmp_ok scalar keys %theirs, '>', 16, 'a hundred networks, in many lanes';
+is scalar(grep { $_ > 31 } keys %theirs), 0, 'of 32';
+delete $theirs{$lane};
 my $first = $c->receipt('/f.bin');
 my $unspent = $c->receipt('/f.bin');
 is $c->report($first, $root, \@spent)->{status}, 204, 'one of today';
-my $at = (split /[.]/, $first)[2];
-advance(32_768 - 3);
+my $at = counter($first);
+advance(1024 - 3);
 my $last = $c->receipt('/f.bin');
-is +(split /[.]/, $last)[2], $at + 32_767, '32767 later';
+is counter($last), $at + 1023, '1023 later';
 is $c->report($unspent, $root, \@spent)->{status}, 204,
     'the oldest but one of them all is good';
 is $c->report($first, $root, \@spent)->{status}, 409, 'the oldest was spent';
 my $same = $c->receipt('/f.bin');
-is +(split /[.]/, $same)[2], $at + 32_768, '32768 later';
+is counter($same), $at + 1024, '1024 later';
 is $c->report($same, $root, \@spent)->{status}, 204, 'has the bit of it';
 is $c->report($same, $root, \@spent)->{status}, 409, 'and sets it';
 is $c->report($last, $root, \@spent)->{status}, 204, 'the one before';
 my $lost = $c->receipt('/f.bin');
-advance(32_768);
+advance(1024);
 is $c->report($lost, $root, \@spent)->{status}, 409,
     'too old to be remembered: spent';
+is scalar(grep { $c->report($_->[0], $root, \@spent,
+    headers => { 'X-From' => $_->[1] })->{status} != 204 } values %theirs), 0,
+    'those of other lanes are not';
 
 $t->done;

@@ -8,12 +8,12 @@
 
 #define EPOCH "AQIDBAUGBwgJCgsMDQ4PEA"
 #define MAC "yMnKy8zNzs_Q0dLT1NXW1w"
-#define ONE "AAAAAQAA"
+#define ONE "AAAAAQAAAAEA"
 #define ID1 "AAAAAQAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE"
 #define ID2 "AAAAAgAAAAIAAAACAAAAAgAAAAIAAAACAAAAAgAAAAI"
-#define TWO "AAAAAgAA"
+#define TWO "AAAAAgAAAAIA"
 #define ROOT "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-#define GOOD "1." EPOCH ".17.1790086460." ONE TWO "." MAC
+#define GOOD "1." EPOCH ".7-17.1790086460." ONE TWO "." MAC
 
 static void
 test_receipt(void)
@@ -25,14 +25,15 @@ test_receipt(void)
 
     is_int(ol_receipt_parse(GOOD, strlen(GOOD), &r, &err), 0, "a receipt");
     ok(r.epoch[0] == 1 && r.epoch[15] == 16, "its epoch");
+    is_int(r.lane, 7, "its lane");
     is_int(r.counter, 17, "its counter");
     is_int(r.exp, 1790086460, "its end");
-    ok(r.peer_count == 2 && memcmp(r.peers, ONE TWO, 16) == 0, "its peers");
+    ok(r.peer_count == 2 && memcmp(r.peers, ONE TWO, 24) == 0, "its peers");
     ok(r.mac[0] == 200 && r.mac[15] == 215, "its seal");
     is_int(r.sealed_len, strlen(GOOD) - strlen("." MAC), "what is sealed");
 
-    /* The longest: numbers of 16 digits, 32 peers. */
-    n = (size_t)sprintf(text, "1." EPOCH ".9007199254740991.9007199254740991.");
+    /* The longest: the largest numbers, 32 peers. */
+    n = (size_t)sprintf(text, "1." EPOCH ".255-4294967295.9007199254740991.");
     for (int i = 0; i < OL_MANIFEST_PEERS; i++, n += OL_RECEIPT_PEER_CHARS)
         memcpy(text + n, ONE, OL_RECEIPT_PEER_CHARS);
     strcpy(text + n, "." MAC);
@@ -49,25 +50,34 @@ test_receipt_refused(void)
         "1",
         "1.",
         ".....",
-        "2." EPOCH ".17.17.AAAAAQAA." MAC,
-        "01." EPOCH ".17.17.AAAAAQAA." MAC,
-        "1." EPOCH "A.17.17.AAAAAQAA." MAC,
-        "1.AQIDBAUGBwgJCgsMDQ4PEB.17.17.AAAAAQAA." MAC,
-        "1." EPOCH "..17.AAAAAQAA." MAC,
-        "1." EPOCH ".-1.17.AAAAAQAA." MAC,
-        "1." EPOCH ".017.17.AAAAAQAA." MAC,
-        "1." EPOCH ".17 .17.AAAAAQAA." MAC,
-        "1." EPOCH ".9007199254740992.17.AAAAAQAA." MAC,
-        "1." EPOCH ".17.99999999999999999.AAAAAQAA." MAC,
-        "1." EPOCH ".17.17.." MAC,
-        "1." EPOCH ".17.17.AAAAAQA." MAC,
-        "1." EPOCH ".17.17.AAAAAQAAA." MAC,
-        "1." EPOCH ".17.17.AAAA QAA." MAC,
-        "1." EPOCH ".17.17.AAAAAQAA.",
-        "1." EPOCH ".17.17.AAAAAQAA." MAC ".",
-        "1." EPOCH ".17.17.AAAAAQAA." MAC ".x",
-        "1." EPOCH ".17.17.AAAAAQAA.yMnKy8zNzs_Q0dLT1NXW1x",
-        "1." EPOCH ".17.17.AAAAAQAA.yMnKy8zNzs/Q0dLT1NXW1w",
+        "2." EPOCH ".7-17.17." ONE "." MAC,
+        "01." EPOCH ".7-17.17." ONE "." MAC,
+        "1." EPOCH "A.7-17.17." ONE "." MAC,
+        "1.AQIDBAUGBwgJCgsMDQ4PEB.7-17.17." ONE "." MAC,
+        "1." EPOCH "..17." ONE "." MAC,
+        "1." EPOCH ".17.17." ONE "." MAC,
+        "1." EPOCH ".-17.17." ONE "." MAC,
+        "1." EPOCH ".7-.17." ONE "." MAC,
+        "1." EPOCH ".7-17-.17." ONE "." MAC,
+        "1." EPOCH ".7-17-1.17." ONE "." MAC,
+        "1." EPOCH ".7--1.17." ONE "." MAC,
+        "1." EPOCH ".07-17.17." ONE "." MAC,
+        "1." EPOCH ".7-017.17." ONE "." MAC,
+        "1." EPOCH ".7-17 .17." ONE "." MAC,
+        "1." EPOCH ".256-17.17." ONE "." MAC,
+        "1." EPOCH ".7-4294967296.17." ONE "." MAC,
+        "1." EPOCH ".7-17.99999999999999999." ONE "." MAC,
+        "1." EPOCH ".7-17.9007199254740992." ONE "." MAC,
+        "1." EPOCH ".7-17.17.." MAC,
+        "1." EPOCH ".7-17.17.AAAAAQAA." MAC,
+        "1." EPOCH ".7-17.17.AAAAAQAAAAE." MAC,
+        "1." EPOCH ".7-17.17.AAAAAQAAAAEAA." MAC,
+        "1." EPOCH ".7-17.17.AAAA QAAAAEA." MAC,
+        "1." EPOCH ".7-17.17." ONE ".",
+        "1." EPOCH ".7-17.17." ONE "." MAC ".",
+        "1." EPOCH ".7-17.17." ONE "." MAC ".x",
+        "1." EPOCH ".7-17.17." ONE ".yMnKy8zNzs_Q0dLT1NXW1x",
+        "1." EPOCH ".7-17.17." ONE ".yMnKy8zNzs/Q0dLT1NXW1w",
     };
     struct ol_receipt r;
     struct ol_error err;
@@ -121,7 +131,7 @@ test_report(void)
     ok(ol_report_peers_ok(&r), "all of them are the receipt's");
     ol_report_clear(&r);
 
-    parse("[{\"id\":\"BAAAAQAAAAEAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE\","
+    parse("[{\"id\":\"AAAAAQAAAAFAAAABAAAAAQAAAAEAAAABAAAAAQAAAAE\","
           "\"bytes\":5}]",
           &r);
     ok(!ol_report_peers_ok(&r), "one that is not");
