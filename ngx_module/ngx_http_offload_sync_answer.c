@@ -116,8 +116,10 @@ ngx_http_offload_write_tallies(ngx_http_offload_sync_answer_t *answer)
         ol_base64url_encode(id, tally->id, OL_KEY_BYTES);
 
         if (json_array_append_new(nodes,
-                                  json_pack("{s:s, s:I, s:I}",
+                                  json_pack("{s:s, s:I, s:I, s:I}",
                                             "id", id,
+                                            "serial",
+                                            (json_int_t) tally->serial,
                                             "bytes", (json_int_t) tally->bytes,
                                             "failed",
                                             (json_int_t) tally->failed))

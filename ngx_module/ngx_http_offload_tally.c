@@ -13,9 +13,10 @@
 
 
 #define NGX_HTTP_OFFLOAD_TALLY_SCAN   1024   /* changes looked at per lock */
-#define NGX_HTTP_OFFLOAD_TALLY_TRIES  8      /* oldest ones looked at */
+#define NGX_HTTP_OFFLOAD_TALLY_TRIES  128    /* looked at for one that may */
+                                             /* make room, in turn */
 #define NGX_HTTP_OFFLOAD_TALLY_MAX    (((uint64_t) 1 << 53) - 1)
-#define NGX_HTTP_OFFLOAD_TALLY_WAIT   600    /* s, for a silent coordinator */
+#define NGX_HTTP_OFFLOAD_TALLY_WAIT   86400  /* s, for a silent coordinator */
 
 
 struct ngx_http_offload_tally_s {
@@ -25,6 +26,7 @@ struct ngx_http_offload_tally_s {
     uint64_t                    hash;
     u_char                      site[NGX_HTTP_OFFLOAD_SITE_LEN];
     u_char                      id[OL_KEY_BYTES];
+    uint64_t                    serial;      /* no other tally had it */
     uint64_t                    bytes;
     uint32_t                    failed;
 };
@@ -35,8 +37,9 @@ static ngx_http_offload_tally_t *ngx_http_offload_tally_find(
 static ngx_http_offload_tally_t *ngx_http_offload_tally_create(
     ngx_http_offload_zone_t *zone, u_char *site, u_char *id, uint64_t hash);
 static ngx_int_t ngx_http_offload_tally_evict(ngx_http_offload_zone_t *zone);
-static ngx_uint_t ngx_http_offload_tally_told(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_tally_t *tally);
+static ngx_uint_t ngx_http_offload_tally_told(
+    ngx_http_offload_tally_t *tally, ngx_http_offload_coordinator_t **wait,
+    ngx_uint_t nwait);
 
 
 /* one tally for each four kilobytes of the zone, as for nodes */
@@ -166,6 +169,7 @@ ngx_http_offload_tallies_since(ngx_http_offload_sh_t *sh, u_char *site,
 
         if (ngx_memcmp(tally->site, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0) {
             ngx_memcpy(items[n].id, tally->id, OL_KEY_BYTES);
+            items[n].serial = tally->serial;
             items[n].bytes = tally->bytes;
             items[n].failed = tally->failed;
             n++;
@@ -227,6 +231,7 @@ ngx_http_offload_tally_create(ngx_http_offload_zone_t *zone, u_char *site,
     }
 
     tally->hash = hash;
+    tally->serial = ++sh->serial;
     ngx_memcpy(tally->site, site, NGX_HTTP_OFFLOAD_SITE_LEN);
     ngx_memcpy(tally->id, id, OL_KEY_BYTES);
 
@@ -240,66 +245,84 @@ ngx_http_offload_tally_create(ngx_http_offload_zone_t *zone, u_char *site,
 }
 
 
-/* the least recently changed of those that every coordinator knows of */
+/*
+ * The least recently changed of those that every coordinator knows of.  Others
+ * may be many, so the next search goes on where this one ends
+ */
 
 static ngx_int_t
 ngx_http_offload_tally_evict(ngx_http_offload_zone_t *zone)
 {
-    ngx_uint_t                     i;
-    ngx_rbtree_node_t             *node;
-    ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_tally_t      *tally, **link;
-    ngx_http_offload_receipts_t   *rs;
+    ngx_uint_t                       i, nwait;
+    ngx_rbtree_node_t               *node;
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_tally_t        *tally, **link;
+    ngx_http_offload_receipts_t     *rs;
+    ngx_http_offload_coordinator_t  *c, *wait[NGX_HTTP_OFFLOAD_COORDINATORS];
 
     sh = ngx_http_offload_peek(zone);
     rs = &sh->receipts;
 
-    node = ngx_http_offload_change_after(&rs->changes, 0);
+    for (i = 0, nwait = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
+        c = &sh->coordinators[i];
 
-    for (i = 0; node && i < NGX_HTTP_OFFLOAD_TALLY_TRIES; i++) {
-        tally = ngx_rbtree_data(node, ngx_http_offload_tally_t, change);
-
-        if (!ngx_http_offload_tally_told(sh, tally)) {
-            node = ngx_rbtree_next(&rs->changes, node);
-            continue;
+        if (c->used && c->synced + NGX_HTTP_OFFLOAD_TALLY_WAIT > ngx_time()) {
+            wait[nwait++] = c;
         }
-
-        for (link = &rs->buckets[tally->hash & (rs->nbuckets - 1)];
-             *link != tally;
-             link = &(*link)->next)
-        {
-            /* void */
-        }
-
-        *link = tally->next;
-
-        ngx_rbtree_delete(&rs->changes, &tally->change);
-        ngx_http_offload_free(zone, tally);
-        rs->ntallies--;
-
-        return NGX_OK;
     }
 
-    return NGX_DECLINED;
+    node = ngx_http_offload_change_after(&rs->changes, rs->looked);
+
+    for (i = 0; i < NGX_HTTP_OFFLOAD_TALLY_TRIES; i++) {
+
+        if (node == NULL) {
+            node = ngx_http_offload_change_after(&rs->changes, 0);
+        }
+
+        tally = ngx_rbtree_data(node, ngx_http_offload_tally_t, change);
+
+        if (ngx_http_offload_tally_told(tally, wait, nwait)) {
+            break;
+        }
+
+        rs->looked = node->key;
+        node = ngx_rbtree_next(&rs->changes, node);
+    }
+
+    if (i == NGX_HTTP_OFFLOAD_TALLY_TRIES) {
+        return NGX_DECLINED;
+    }
+
+    for (link = &rs->buckets[tally->hash & (rs->nbuckets - 1)];
+         *link != tally;
+         link = &(*link)->next)
+    {
+        /* void */
+    }
+
+    *link = tally->next;
+
+    ngx_rbtree_delete(&rs->changes, &tally->change);
+    ngx_http_offload_free(zone, tally);
+    rs->ntallies--;
+
+    return NGX_OK;
 }
 
 
 /* have its site's coordinators acknowledged it, those that are still there? */
 
 static ngx_uint_t
-ngx_http_offload_tally_told(ngx_http_offload_sh_t *sh,
-    ngx_http_offload_tally_t *tally)
+ngx_http_offload_tally_told(ngx_http_offload_tally_t *tally,
+    ngx_http_offload_coordinator_t **wait, ngx_uint_t nwait)
 {
-    ngx_uint_t                       i;
-    ngx_http_offload_coordinator_t  *c;
+    ngx_uint_t  i;
 
-    for (i = 0; i < NGX_HTTP_OFFLOAD_COORDINATORS; i++) {
-        c = &sh->coordinators[i];
+    for (i = 0; i < nwait; i++) {
 
-        if (c->used
-            && c->acked < tally->change.key
-            && c->synced + NGX_HTTP_OFFLOAD_TALLY_WAIT > ngx_time()
-            && ngx_memcmp(c->site, tally->site, NGX_HTTP_OFFLOAD_SITE_LEN)
+        if (wait[i]->acked < tally->change.key
+            && ngx_memcmp(wait[i]->site, tally->site,
+                          NGX_HTTP_OFFLOAD_SITE_LEN)
                == 0)
         {
             return 0;

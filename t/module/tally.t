@@ -44,6 +44,7 @@ sub report {
 }
 
 # All that is told of nodes from now on: number => "bytes failed".
+my %serial; # the last one told
 sub told {
     my %nodes;
     do {
@@ -51,6 +52,7 @@ sub told {
         for (@{ $c->claims->{nodes} }) {
             my $n = unpack 'N', MIME::Base64::decode_base64url($_->{id});
             $nodes{$n} = "$_->{bytes} $_->{failed}";
+            $serial{$n} = $_->{serial};
         }
     } while ($c->claims->{more});
     return \%nodes;
@@ -82,7 +84,7 @@ is_deeply told(), { 2 => '7 1' }, 'and again';
 $c->{ack} = 0;
 is_deeply told(), { 1 => '301050 0', 2 => '7 1' }, 'everything from the start';
 
-# Eight characters that are right make no node.
+# Twelve characters that are right make no node.
 my $id = $c->node(1)->{id};
 substr($id, 20, 5) = 'XXXXX';
 $c->report($c->receipt('/1.bin'), $root, [ { id => $id, bytes => 5 } ],
@@ -114,6 +116,8 @@ crowd() for 1 .. 4;
 $c->{ack} = 0;
 $c->send;
 is scalar @{ $c->claims->{nodes} }, 64, 'at most 64 are told at once';
+my ($before) = map { $_->{serial} } grep { $_->{id} eq
+    $c->node($first[0])->{id} } @{ $c->claims->{nodes} };
 ok $c->claims->{more}, 'and that there are more';
 is scalar keys %{ told() }, 58, 'the others follow';
 my @last = crowd();
@@ -125,6 +129,13 @@ ok !exists $all->{ $first[0] }, 'and those that changed least recently are not';
 $c->offer('/3.bin', [ 1, $first[0] ]);
 report('198.51.90.1', '/3.bin', [ $first[0], 5 ]);
 is_deeply told(), { $first[0] => '5 0' }, 'one that comes back begins anew';
+cmp_ok $serial{ $first[0] }, '>', $before, 'and says so by its serial';
+$before = $serial{ $first[0] };
+report('198.51.91.1', '/3.bin', [ $first[0], 50 ]);
+is_deeply told(), { $first[0] => '55 0' }, 'where it goes on';
+is $serial{ $first[0] }, $before, 'it keeps the serial';
+is scalar keys %{ { reverse %serial } }, scalar keys %serial,
+    'which no other one has';
 
 # Nothing is given up that was not acknowledged.
 my $known = $c->{ack};
