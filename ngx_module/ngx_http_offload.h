@@ -206,6 +206,7 @@ void ngx_http_offload_replaced(ngx_http_request_t *r,
 
 void ngx_http_offload_guard_merge(ngx_conf_t *cf,
     ngx_http_offload_loc_conf_t *prev, ngx_http_offload_loc_conf_t *conf);
+void ngx_http_offload_guard_init(ngx_conf_t *cf);
 ngx_uint_t ngx_http_offload_guarded(ngx_http_request_t *r);
 ngx_uint_t ngx_http_offload_credentials(ngx_http_request_t *r);
 

@@ -85,6 +85,7 @@ ngx_http_offload_filter_init(ngx_conf_t *cf)
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_offload_header_filter;
 
+    ngx_http_offload_guard_init(cf);
     ngx_http_offload_altered_init();
 
     if (omcf->measure) {

@@ -12,8 +12,15 @@
 
 /*
  * How the configuration of nginx's own modules begins, which no header says:
- * the same from 1.22 to today's
+ * the same from 1.22 to the version that was last looked at.  A later one may
+ * have something else there, which is not followed: anything is a guard
  */
+
+#ifndef NGX_HTTP_OFFLOAD_CHECKED
+#define NGX_HTTP_OFFLOAD_CHECKED  1031005
+#endif
+
+#define NGX_HTTP_OFFLOAD_FOREIGN  (nginx_version > NGX_HTTP_OFFLOAD_CHECKED)
 
 typedef struct {
     ngx_array_t                *rules;
@@ -122,6 +129,20 @@ ngx_http_offload_guard_merge(ngx_conf_t *cf,
 }
 
 
+/* or nobody would know why so little is offered */
+
+void
+ngx_http_offload_guard_init(ngx_conf_t *cf)
+{
+    if (NGX_HTTP_OFFLOAD_FOREIGN) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "this nginx is later than what the offload module "
+                           "knows: nothing is offered where there is any rule "
+                           "of access or rewriting");
+    }
+}
+
+
 /* of the location that a request has ended in: found out once a worker */
 
 ngx_uint_t
@@ -188,10 +209,13 @@ ngx_http_offload_access(ngx_http_request_t *r, void *conf)
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY || NGX_HTTP_OFFLOAD_FOREIGN) {
         return alcf->rules != NULL
 #if (NGX_HAVE_INET6)
                || alcf->rules6 != NULL
+#endif
+#if (NGX_HAVE_UNIX_DOMAIN)
+               || alcf->rules_un != NULL
 #endif
                ;
     }
@@ -230,7 +254,8 @@ ngx_http_offload_auth_basic(ngx_http_request_t *r, void *conf)
     ngx_http_offload_auth_basic_conf_t  *alcf = conf;
 
     return alcf->realm != NULL
-           && (alcf->realm->lengths != NULL
+           && (NGX_HTTP_OFFLOAD_FOREIGN
+               || alcf->realm->lengths != NULL
                || alcf->realm->value.len != 3
                || ngx_strncmp(alcf->realm->value.data, "off", 3) != 0);
 }
@@ -285,6 +310,10 @@ ngx_http_offload_rewrites(ngx_http_request_t *r, void **all)
     ngx_http_offload_rewrite_conf_t  *rlcf;
 
     rlcf = ngx_http_offload_conf_of(all, "ngx_http_rewrite_module");
+
+    if (NGX_HTTP_OFFLOAD_FOREIGN) {
+        return rlcf->codes != NULL;
+    }
 
     return ngx_http_offload_rules(r, all, rlcf->codes);
 }
