@@ -22,6 +22,8 @@
 
 typedef struct {                             /* how such a text begins; then */
                                              /* targets, URLs, path, lines */
+    uint64_t                    trusted;     /* by a location like this: whom */
+    uint32_t                    peers;       /* it trusts, how many it names */
     uint32_t                    ntargets;
     uint32_t                    urls;        /* their length, and so on */
     uint32_t                    path;
@@ -44,7 +46,7 @@ static u_char *ngx_http_offload_lines_duplicates(
     u_char *p);
 
 
-/* such a text on its way into the zone */
+/* such a text on its way into the zone, or out of it */
 
 static union {
     ngx_http_offload_lines_head_t  head;
@@ -62,6 +64,7 @@ ngx_http_offload_lines_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     u_char                         *p, *lines;
     ngx_int_t                       rc;
     ngx_str_t                       name, path;
+    ngx_http_offload_loc_conf_t    *olcf;
     ngx_http_offload_lines_head_t  *head;
 
     rc = ngx_http_offload_lines_name(r, ctx, &name);
@@ -74,7 +77,12 @@ ngx_http_offload_lines_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
         return rc;
     }
 
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
     head = &ngx_http_offload_lines_text.head;
+
+    head->trusted = olcf->trusted;
+    head->peers = (uint32_t) olcf->peers;
 
     p = ngx_http_offload_lines_text.data
         + ngx_align(sizeof(ngx_http_offload_lines_head_t), sizeof(double));
@@ -102,6 +110,43 @@ ngx_http_offload_lines_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     text->data = ngx_http_offload_lines_text.data;
     text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The same of one that was made before.  The caller has locked the zone, so no
+ * memory is asked for.  NGX_DECLINED: it is another location's, by a hash that
+ * happens to be the same
+ */
+
+ngx_int_t
+ngx_http_offload_lines_copy(ngx_http_request_t *r,
+    ngx_http_offload_manifest_t *m, ngx_str_t *text)
+{
+    ngx_http_offload_loc_conf_t    *olcf;
+    ngx_http_offload_lines_head_t  *head;
+
+    if (m->len > sizeof(ngx_http_offload_lines_text)) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(ngx_http_offload_lines_text.data,
+               ngx_http_offload_manifest_text(m), m->len);
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_offload_module);
+
+    head = &ngx_http_offload_lines_text.head;
+
+    if (head->trusted != olcf->trusted
+        || head->peers != (uint32_t) olcf->peers)
+    {
+        return NGX_DECLINED;
+    }
+
+    text->data = ngx_http_offload_lines_text.data;
+    text->len = m->len;
 
     return NGX_OK;
 }

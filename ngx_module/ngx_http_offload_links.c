@@ -17,9 +17,9 @@ static void ngx_http_offload_links_audience(ngx_http_request_t *r,
     ngx_http_offload_audience_t *audience);
 static ngx_int_t ngx_http_offload_links_cached(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
-    ngx_http_offload_links_t *links);
+    ngx_str_t *text);
 static ngx_int_t ngx_http_offload_links_make(ngx_http_request_t *r,
-    ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_t *links);
+    ngx_http_offload_ctx_t *ctx, ngx_str_t *text);
 static ngx_int_t ngx_http_offload_links_offer(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer);
 static void ngx_http_offload_links_holders(ngx_http_request_t *r,
@@ -84,19 +84,20 @@ ngx_http_offload_links_get(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t *file, ngx_http_offload_links_t *links)
 {
     ngx_int_t                      rc;
+    ngx_str_t                      text;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
 
-    rc = ngx_http_offload_links_cached(r, ctx, file, links);
+    rc = ngx_http_offload_links_cached(r, ctx, file, &text);
 
     ngx_http_offload_unlock(omcf->zone);
 
     if (rc == NGX_DECLINED) {
-        rc = ngx_http_offload_links_make(r, ctx, links);
+        rc = ngx_http_offload_links_make(r, ctx, &text);
     }
 
-    return rc;
+    return (rc == NGX_OK) ? ngx_http_offload_lines_take(r, &text, links) : rc;
 }
 
 
@@ -146,7 +147,7 @@ ngx_http_offload_links_add(ngx_http_request_t *r,
 }
 
 
-/* other locations may trust other nodes */
+/* other locations may trust other nodes: their texts say so, too */
 
 static void
 ngx_http_offload_links_audience(ngx_http_request_t *r,
@@ -172,9 +173,8 @@ ngx_http_offload_links_audience(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_offload_links_cached(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_file_t *file,
-    ngx_http_offload_links_t *links)
+    ngx_str_t *text)
 {
-    ngx_str_t                      text;
     struct ol_key                **key;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_manifest_t   *m;
@@ -199,37 +199,32 @@ ngx_http_offload_links_cached(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    ngx_queue_remove(&m->queue);
-    ngx_queue_insert_head(&sh->manifests, &m->queue);
+    ngx_http_offload_cache_used(sh, m);
 
-    text.data = ngx_http_offload_manifest_text(m);
-    text.len = m->len;
-
-    return ngx_http_offload_lines_take(r, &text, links);
+    return ngx_http_offload_lines_copy(r, m, text);
 }
 
 
 static ngx_int_t
 ngx_http_offload_links_make(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
-    ngx_http_offload_links_t *links)
+    ngx_str_t *text)
 {
-    ngx_str_t                        text;
     ngx_http_offload_links_offer_t  *offer;
 
     offer = ngx_pcalloc(r->pool, sizeof(ngx_http_offload_links_offer_t));
 
     if (offer == NULL
         || ngx_http_offload_links_offer(r, ctx, offer) != NGX_OK
-        || ngx_http_offload_lines_make(r, ctx, offer, &text) != NGX_OK)
+        || ngx_http_offload_lines_make(r, ctx, offer, text) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ngx_http_offload_links_keep(r, ctx, offer, &text);
+    ngx_http_offload_links_keep(r, ctx, offer, text);
 
     (void) ngx_pfree(r->pool, offer);
 
-    return ngx_http_offload_lines_take(r, &text, links);
+    return NGX_OK;
 }
 
 

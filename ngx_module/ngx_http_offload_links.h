@@ -70,6 +70,8 @@ ngx_int_t ngx_http_offload_links_add(ngx_http_request_t *r,
 ngx_int_t ngx_http_offload_lines_make(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_links_offer_t *offer,
     ngx_str_t *text);
+ngx_int_t ngx_http_offload_lines_copy(ngx_http_request_t *r,
+    ngx_http_offload_manifest_t *m, ngx_str_t *text);
 ngx_int_t ngx_http_offload_lines_name(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_str_t *name);
 ngx_int_t ngx_http_offload_lines_take(ngx_http_request_t *r, ngx_str_t *text,
