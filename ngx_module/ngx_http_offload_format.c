@@ -28,7 +28,7 @@ static ngx_int_t ngx_http_offload_format_parse(ngx_http_request_t *r,
 static ngx_int_t ngx_http_offload_format_find(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, u_char *root, ngx_str_t *name);
 static ngx_int_t ngx_http_offload_format_name(ngx_http_request_t *r,
-    ngx_http_offload_file_t *file, ngx_http_offload_name_t *name);
+    ngx_http_offload_name_t *known, ngx_http_offload_name_t *name);
 static ngx_int_t ngx_http_offload_format_none(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_format_manifest(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, ngx_http_offload_body_t *body);
@@ -180,18 +180,20 @@ static ngx_int_t
 ngx_http_offload_format_find(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, u_char *root, ngx_str_t *name)
 {
-    ngx_int_t                      rc;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
+    ngx_http_offload_name_t        known;
     ngx_http_offload_content_t    *content;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
+
+    static u_char                  text[OL_SUB_MAX + NGX_MAX_PATH];
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
     ctx->name.site = oscf->id;
-    rc = NGX_DECLINED;
+    file = NULL;
 
     sh = ngx_http_offload_lock(omcf->zone);
 
@@ -199,41 +201,54 @@ ngx_http_offload_format_find(ngx_http_request_t *r,
 
     if (content) {
         file = ngx_http_offload_content_file(omcf->zone, content, name);
+    }
 
-        if (file) {
-            rc = ngx_http_offload_format_name(r, file, &ctx->name);
-        }
+    if (file && (size_t) file->sub_len + file->path_len <= sizeof(text)) {
+        known.hash = file->hash;
+
+        known.sub.len = file->sub_len;
+        known.sub.data = text;
+        ngx_memcpy(text, ngx_http_offload_file_sub(file), file->sub_len);
+
+        known.path.len = file->path_len;
+        known.path.data = text + file->sub_len;
+        ngx_memcpy(known.path.data, ngx_http_offload_file_path(file),
+                   file->path_len);
+
+    } else {
+        file = NULL;
     }
 
     ngx_http_offload_unlock(omcf->zone);
 
-    return rc;
+    return file ? ngx_http_offload_format_name(r, &known, &ctx->name)
+                : NGX_DECLINED;
 }
 
 
-/* a copy of the file's own name, with NULs */
+/* a copy of the file's own name, with NULs; not while the zone is locked */
 
 static ngx_int_t
 ngx_http_offload_format_name(ngx_http_request_t *r,
-    ngx_http_offload_file_t *file, ngx_http_offload_name_t *name)
+    ngx_http_offload_name_t *known, ngx_http_offload_name_t *name)
 {
     u_char  *p;
 
-    p = ngx_pnalloc(r->pool, file->sub_len + file->path_len + 2);
+    p = ngx_pnalloc(r->pool, known->sub.len + known->path.len + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    name->hash = file->hash;
+    name->hash = known->hash;
 
-    name->sub.len = file->sub_len;
+    name->sub.len = known->sub.len;
     name->sub.data = p;
-    p = ngx_cpymem(p, ngx_http_offload_file_sub(file), file->sub_len);
+    p = ngx_cpymem(p, known->sub.data, known->sub.len);
     *p++ = '\0';
 
-    name->path.len = file->path_len;
+    name->path.len = known->path.len;
     name->path.data = p;
-    p = ngx_cpymem(p, ngx_http_offload_file_path(file), file->path_len);
+    p = ngx_cpymem(p, known->path.data, known->path.len);
     *p = '\0';
 
     return NGX_OK;
