@@ -9,6 +9,8 @@
 
 #include "ngx_http_offload_zone.h"
 
+#include "offload/jws.h"
+
 
 #define NGX_HTTP_OFFLOAD_FILE_CACHE  256     /* texts of one file: there */
                                              /* may be some 15 localities */
@@ -79,7 +81,10 @@ ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
     uint64_t    mask;
     ngx_uint_t  i;
 
+    /* nobody believes what was made before a clock was set back */
+
     if (m->refresh <= ngx_time()
+        || m->used > ngx_time() + OL_LEEWAY_S
         || m->version != ngx_http_offload_version(sh, m->file->content)
         || ngx_memcmp(m->signer, signer, sizeof(m->signer)) != 0)
     {
@@ -88,8 +93,8 @@ ngx_http_offload_cache_valid(ngx_http_offload_sh_t *sh,
 
     for (mask = m->coordinators, i = 0; mask; mask >>= 1, i++) {
         if ((mask & 1)
-            && sh->coordinators[i].synced + NGX_HTTP_OFFLOAD_FRESH
-               < ngx_time())
+            && !ngx_http_offload_within(sh->coordinators[i].synced,
+                                        NGX_HTTP_OFFLOAD_FRESH))
         {
             return 0;
         }

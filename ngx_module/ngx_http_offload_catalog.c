@@ -198,7 +198,7 @@ ngx_http_offload_file_place(ngx_http_offload_zone_t *zone,
     }
 
     if (file->generation >= zone->generation
-        && file->used + NGX_HTTP_OFFLOAD_UNUSED > ngx_time())
+        && ngx_http_offload_within(file->used, NGX_HTTP_OFFLOAD_UNUSED))
     {
         return NGX_DECLINED;
     }
@@ -305,7 +305,7 @@ ngx_http_offload_file_judged(ngx_http_offload_zone_t *zone,
 {
     ngx_http_offload_file_used(ngx_http_offload_peek(zone), file);
 
-    if (file->revoked > ngx_time()) {
+    if (!ngx_http_offload_due(file->revoked, NGX_HTTP_OFFLOAD_REVOKED)) {
         return 0;
     }
 
@@ -348,7 +348,9 @@ ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
 
     if (file->content) {
 
-        if (file->content->revoked <= ngx_time()) {
+        if (ngx_http_offload_due(file->content->revoked,
+                                 NGX_HTTP_OFFLOAD_REVOKED))
+        {
             file->content->revoked = 0;
         }
 

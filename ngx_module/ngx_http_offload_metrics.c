@@ -274,7 +274,8 @@ ngx_http_offload_metrics_ages(u_char *p, ngx_http_offload_numbers_t *n)
                         family.name, &known[i].site, &known[i].url);
 
         if (known[i].record.used && known[i].record.synced) {
-            p = ngx_sprintf(p, "%T\n", ngx_time() - known[i].record.synced);
+            p = ngx_sprintf(p, "%T\n",
+                            ngx_max(ngx_time() - known[i].record.synced, 0));
 
         } else {
             p = ngx_sprintf(p, "+Inf\n");

@@ -77,7 +77,7 @@ ngx_http_offload_coordinator_get(ngx_http_offload_zone_t *zone, u_char *kid,
 
     if (found->used) {
 
-        if (found->synced + NGX_HTTP_OFFLOAD_FRESH > ngx_time()) {
+        if (ngx_http_offload_within(found->synced, NGX_HTTP_OFFLOAD_FRESH)) {
             return NULL;
         }
 

@@ -306,7 +306,7 @@ ngx_http_offload_fault(ngx_http_offload_sh_t *sh,
         return NGX_HTTP_OFFLOAD_UNKNOWN;
     }
 
-    if (c->synced + NGX_HTTP_OFFLOAD_FRESH < ngx_time()) {
+    if (!ngx_http_offload_within(c->synced, NGX_HTTP_OFFLOAD_FRESH)) {
         return NGX_HTTP_OFFLOAD_SILENT;
     }
 

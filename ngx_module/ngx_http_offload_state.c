@@ -117,7 +117,9 @@ ngx_http_offload_collect_claim(ngx_http_offload_main_conf_t *omcf)
     ngx_int_t               rc;
     ngx_http_offload_sh_t  *sh;
 
-    if (ngx_http_offload_peek(omcf->zone)->collect > ngx_time()) {
+    sh = ngx_http_offload_peek(omcf->zone);
+
+    if (!ngx_http_offload_due(sh->collect, NGX_HTTP_OFFLOAD_COLLECT)) {
         return NGX_DECLINED;
     }
 
@@ -125,7 +127,7 @@ ngx_http_offload_collect_claim(ngx_http_offload_main_conf_t *omcf)
 
     rc = NGX_DECLINED;
 
-    if (sh->collect <= ngx_time()) {
+    if (ngx_http_offload_due(sh->collect, NGX_HTTP_OFFLOAD_COLLECT)) {
         sh->collect = ngx_time() + NGX_HTTP_OFFLOAD_COLLECT_LEASE;
         rc = NGX_OK;
     }

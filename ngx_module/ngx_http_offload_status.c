@@ -401,8 +401,8 @@ ngx_http_offload_status_coordinators(ngx_http_offload_numbers_t *n)
 
         if (item && known[i].record.used && known[i].record.synced) {
             (void) json_object_set_new(item, "age",
-                                       json_integer(ngx_time()
-                                                - known[i].record.synced));
+                                       json_integer(ngx_max(ngx_time()
+                                           - known[i].record.synced, 0)));
         }
 
         (void) json_array_append_new(list, item);

@@ -114,7 +114,9 @@ ngx_http_offload_sync_begin(ngx_http_offload_sh_t *sh,
 
     if (sync->part == 0) {
 
-        if (c->lost && c->asked + NGX_HTTP_OFFLOAD_LOST <= ngx_time()) {
+        if (c->lost
+            && !ngx_http_offload_within(c->asked, NGX_HTTP_OFFLOAD_LOST))
+        {
             c->asked = ngx_time();
             return 0;
         }
@@ -433,7 +435,7 @@ ngx_http_offload_sync_sweep(ngx_http_offload_zone_t *zone)
         q = ngx_queue_last(&sh->gone);
         file = ngx_queue_data(q, ngx_http_offload_file_t, queue);
 
-        if (file->left + NGX_HTTP_OFFLOAD_GONE > ngx_time()) {
+        if (ngx_http_offload_within(file->left, NGX_HTTP_OFFLOAD_GONE)) {
             return;
         }
 

@@ -212,7 +212,7 @@ ngx_http_offload_alloc(ngx_http_offload_zone_t *zone, size_t size)
 void
 ngx_http_offload_full(ngx_http_offload_sh_t *sh)
 {
-    if (sh->nomem + 60 <= ngx_time()) {
+    if (!ngx_http_offload_within(sh->nomem, 60)) {
         sh->nomem = ngx_time();
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,

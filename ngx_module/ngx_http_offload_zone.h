@@ -84,6 +84,11 @@ typedef enum {
 #define ngx_http_offload_due(when, max)                                       \
     ((when) <= ngx_time() || (when) - (max) > ngx_time())
 
+/* whether something was "max" seconds ago at most, likewise */
+
+#define ngx_http_offload_within(when, max)                                    \
+    ((when) + (max) >= ngx_time() && (when) - (max) <= ngx_time())
+
 
 typedef struct ol_version  ngx_http_offload_ident_t;
 
