@@ -7,12 +7,21 @@
 #define SECOND_MS 1000
 #define DEBT_S OL_BUDGET_WAIT_MAX /* what comes in during it can be owed */
 #define BACKWARDS_MS 60000        /* other processes are behind as much */
+#define TICKS_AHEAD 240           /* likewise */
 #define BYTES_MAX (UINT64_C(1) << 50)
 
 bool
 ol_traffic_busy(uint64_t rate, uint64_t above, bool was)
 {
     return was ? rate >= above - above / 5 : rate > above;
+}
+
+bool
+ol_traffic_anew(uint64_t old, uint64_t tick)
+{
+    int64_t later = (int64_t)(tick - old);
+
+    return later > 0 || later < -TICKS_AHEAD;
 }
 
 static uint64_t

@@ -129,7 +129,7 @@ ngx_http_offload_sample(ngx_http_request_t *r)
 
     old = sample->tick;
 
-    if (old - tick >= NGX_HTTP_OFFLOAD_SAMPLES) {
+    if (ol_traffic_anew(old, tick)) {
 
         /*
          * Two seconds later it is used again.  What others add meanwhile is

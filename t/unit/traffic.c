@@ -21,6 +21,16 @@ test_busy(void)
 }
 
 static void
+test_anew(void)
+{
+    ok(!ol_traffic_anew(80, 80), "the same quarter of a second");
+    ok(ol_traffic_anew(80, 88), "when its turn comes again");
+    ok(!ol_traffic_anew(88, 80), "not by who is behind");
+    ok(ol_traffic_anew(8000, 80), "a clock that was set back");
+    ok(ol_traffic_anew(0, 80), "the first time");
+}
+
+static void
 test_wait(void)
 {
     struct ol_budget b = {0};
@@ -98,6 +108,7 @@ int
 main(void)
 {
     test_busy();
+    test_anew();
     test_wait();
     test_clock();
     test_correct();
