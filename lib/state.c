@@ -43,7 +43,7 @@ ol_version_young(const struct ol_version *version, time_t now)
     time_t latest =
         version->mtime > version->ctime ? version->mtime : version->ctime;
 
-    return latest <= now && latest + OL_STATE_YOUNG > now;
+    return latest <= now + OL_STATE_AHEAD && latest + OL_STATE_YOUNG > now;
 }
 
 void

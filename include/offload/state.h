@@ -31,6 +31,7 @@
 #define OL_STATE_VERSION_MAX 192  /* likewise, of a version's text */
 #define OL_STATE_ENTRY_MAX 16384  /* bytes of an entry */
 #define OL_STATE_NAME_MAX 80      /* bytes of a file's name, with its NUL */
+#define OL_STATE_AHEAD 60         /* s: as a file server's clock may be */
 #define OL_STATE_YOUNG 2          /* s: could change and leave no trace */
 #define OL_STATE_KEEP (24 * 3600) /* s: what nobody uses, at least so long */
 
@@ -47,7 +48,7 @@ struct ol_version {
 
 void ol_version_of(const struct stat *st, struct ol_version *ret);
 bool ol_version_same(const struct ol_version *a, const struct ol_version *b);
-/* Changed less than OL_STATE_YOUNG ago; not if it is from the future. */
+/* Changed less than OL_STATE_YOUNG ago, by a clock that may be ahead. */
 bool ol_version_young(const struct ol_version *version, time_t now);
 
 /* Where the parts of a table file begin; the first does at 0. */

@@ -118,7 +118,8 @@ test_versions(void)
     ok(!ol_version_young(&a, 102), "two seconds ago: not");
     a.ctime = 101;
     ok(ol_version_young(&a, 102), "the time of the inode counts, too");
-    ok(!ol_version_young(&a, 50), "what is from the future is not waited for");
+    ok(ol_version_young(&a, 41), "another machine's clock may be ahead");
+    ok(!ol_version_young(&a, 40), "what is from the future is not waited for");
 }
 
 static void
