@@ -50,8 +50,6 @@ static ngx_int_t ngx_http_offload_peers_arg(ngx_http_request_t *r, char *name,
     ngx_str_t *value);
 static void ngx_http_offload_peers_find(ngx_http_request_t *r,
     ngx_http_offload_peers_query_t *query, ngx_http_offload_peers_t *found);
-static ngx_http_offload_file_t *ngx_http_offload_peers_file(
-    ngx_http_offload_sh_t *sh, u_char *site, ngx_str_t *sub);
 static void ngx_http_offload_peers_state(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file, ngx_http_offload_peers_t *found);
 static void ngx_http_offload_peers_copy(ngx_http_offload_sh_t *sh,
@@ -298,15 +296,25 @@ ngx_http_offload_peers_find(ngx_http_request_t *r,
 {
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
+    ngx_http_offload_name_t        name;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
 
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     oscf = ngx_http_get_module_srv_conf(r, ngx_http_offload_module);
 
+    ngx_memzero(&name, sizeof(ngx_http_offload_name_t));
+
+    name.site = oscf->id;
+    name.sub = query->sub;
+
+    ngx_http_offload_name_hash(ngx_http_offload_peek(omcf->zone), &name);
+
     sh = ngx_http_offload_lock(omcf->zone);
 
-    file = ngx_http_offload_peers_file(sh, oscf->id, &query->sub);
+    /* the path on the disk is another location's affair */
+
+    file = ngx_http_offload_file_of(sh, &name);
 
     ngx_http_offload_peers_state(omcf->zone, file, found);
 
@@ -323,40 +331,6 @@ ngx_http_offload_peers_find(ngx_http_request_t *r,
     }
 
     ngx_http_offload_unlock(omcf->zone);
-}
-
-
-/* by its subject alone: the path on the disk is another location's affair */
-
-static ngx_http_offload_file_t *
-ngx_http_offload_peers_file(ngx_http_offload_sh_t *sh, u_char *site,
-    ngx_str_t *sub)
-{
-    ngx_http_offload_file_t  *file;
-    ngx_http_offload_name_t   name;
-
-    ngx_memzero(&name, sizeof(ngx_http_offload_name_t));
-
-    name.site = site;
-    name.sub = *sub;
-
-    ngx_http_offload_name_hash(sh, &name);
-
-    for (file = sh->file_buckets[name.hash & sh->mask];
-         file;
-         file = file->next)
-    {
-        if (file->hash == name.hash
-            && file->sub_len == sub->len
-            && ngx_memcmp(file->site, site, NGX_HTTP_OFFLOAD_SITE_LEN) == 0
-            && ngx_memcmp(ngx_http_offload_file_sub(file), sub->data, sub->len)
-               == 0)
-        {
-            return file;
-        }
-    }
-
-    return NULL;
 }
 
 
