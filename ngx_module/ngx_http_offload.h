@@ -299,6 +299,7 @@ ngx_int_t ngx_http_offload_format_place(ngx_http_request_t *r);
 /* ngx_http_offload_suffix.c: the same on the file's own URL */
 
 ngx_int_t ngx_http_offload_suffix(ngx_http_request_t *r);
+ngx_int_t ngx_http_offload_suffix_at(ngx_http_request_t *r);
 ngx_int_t ngx_http_offload_suffixed(ngx_http_request_t *r);
 
 /* ngx_http_offload_endpoint.c: /.well-known/offload/ */

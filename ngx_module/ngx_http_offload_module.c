@@ -575,5 +575,12 @@ ngx_http_offload_init(ngx_conf_t *cf)
 
     *h = ngx_http_offload_suffix;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_offload_suffix_at;
+
     return ngx_http_offload_traffic_init(cf);
 }

@@ -14,6 +14,7 @@ typedef struct {
     ngx_str_t                   sub;         /* of the file */
     ngx_http_offload_format_e   format;
     ngx_uint_t                  uri_changes; /* left, once at the file */
+    void                      **loc_conf;    /* of the file's location */
     unsigned                    done:1;
 } ngx_http_offload_mark_t;
 
@@ -24,6 +25,8 @@ static ngx_uint_t ngx_http_offload_suffix_none(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_suffix_go(ngx_http_request_t *r,
     ngx_http_offload_format_e format, ngx_str_t *sub, size_t len);
 static ngx_int_t ngx_http_offload_suffix_base(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_offload_suffix_failed(ngx_http_request_t *r,
+    ngx_http_offload_mark_t *mark);
 static ngx_http_offload_mark_t *ngx_http_offload_suffix_mark(
     ngx_http_request_t *r);
 static void ngx_http_offload_suffix_cleanup(void *data);
@@ -179,6 +182,7 @@ ngx_http_offload_suffix_go(ngx_http_request_t *r,
     mark->sub = *sub;
     mark->format = format;
     mark->uri_changes = r->uri_changes - 1;
+    mark->loc_conf = NULL;
     mark->done = 0;
 
     uri.data = r->uri.data;
@@ -189,6 +193,27 @@ ngx_http_offload_suffix_go(ngx_http_request_t *r,
     ngx_http_finalize_request(r, NGX_DONE);
 
     return NGX_DONE;
+}
+
+
+/* the preaccess phase: at the file, before it may be refused */
+
+ngx_int_t
+ngx_http_offload_suffix_at(ngx_http_request_t *r)
+{
+    ngx_http_offload_mark_t  *mark;
+
+    if (!r->internal || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    mark = ngx_http_offload_suffix_mark(r);
+
+    if (mark && r->uri_changes == mark->uri_changes) {
+        mark->loc_conf = r->loc_conf;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -211,7 +236,7 @@ ngx_http_offload_suffix_base(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (r->err_status || r->error_page) {
+    if (ngx_http_offload_suffix_failed(r, mark)) {
         mark->done = 1;
         return NGX_DECLINED;
     }
@@ -227,6 +252,65 @@ ngx_http_offload_suffix_base(ngx_http_request_t *r)
     }
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * Is it an error page?  One whose own status is to count, when there may be
+ * further ones, leaves no trace but where it is
+ */
+
+static ngx_uint_t
+ngx_http_offload_suffix_failed(ngx_http_request_t *r,
+    ngx_http_offload_mark_t *mark)
+{
+    u_char                    *args;
+    ngx_str_t                  uri, *name;
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (r->err_status || r->error_page) {
+        return 1;
+    }
+
+    if (mark->loc_conf == NULL || r->uri_changes == mark->uri_changes) {
+        return 0;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    name = clcf->named ? &clcf->name : &r->uri;
+
+    clcf = mark->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->error_pages == NULL) {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+
+        if (page[i].overwrite != 0
+            || ngx_http_complex_value(r, &page[i].value, &uri) != NGX_OK)
+        {
+            continue;
+        }
+
+        args = ngx_strlchr(uri.data, uri.data + uri.len, '?');
+
+        if (args) {
+            uri.len = args - uri.data;
+        }
+
+        if (uri.len == name->len
+            && ngx_memcmp(uri.data, name->data, uri.len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

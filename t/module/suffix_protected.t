@@ -8,7 +8,8 @@ use Offload::Test::Sync;
 my $t = Offload::Test->new;
 my $key = $t->key('coordinator');
 my $bytes = $t->bytes(300_000, 1);
-my @open = qw(/f.bin /tf/f.bin /lim/f.bin /later/f.bin /inner/f.bin);
+my @open = qw(/f.bin /tf/f.bin /lim/f.bin /later/f.bin /inner/f.bin /rec/f.bin
+    /named/f.bin /req/f.bin);
 $t->write("html$_", $bytes) for @open, '/basic/f.bin', '/deny/f.bin',
     '/int/f.bin';
 $t->write('html/denied.html', 'the page for the denied');
@@ -21,7 +22,9 @@ events {}
 http {
     offload_zone  1m;
     offload_state %%DIR%%/state;
+    map $uri $error     { default /denied.html; }
     map $http_x_bad $no { default ""; x /none; }
+    limit_req_zone $http_x_bad zone=z:64k rate=1r/m;
 
     server {
         listen              127.0.0.1:%%PORT%%;
@@ -51,6 +54,21 @@ http {
         }
         location ^~ /lim/ { try_files $no$uri @refused; }
         location @refused { try_files /denied.html =404; }
+        location ^~ /rec/ {
+            try_files $uri$http_x_bad =403;
+            error_page 403 = /denied.html?x;
+            recursive_error_pages on;
+        }
+        location ^~ /named/ {
+            try_files $uri$http_x_bad =403;
+            error_page 403 = @refused;
+            recursive_error_pages on;
+        }
+        location ^~ /req/ {
+            error_page 503 = $error;
+            recursive_error_pages on;
+            location ~ \.bin$ { limit_req zone=z; }
+        }
         location ^~ /inner/ {
             location ~ \.bin$ { limit_rate 1m; }
             location ~ \.offload$ { return 410; }
@@ -109,6 +127,14 @@ is_given('/tf/f.bin', '403 other', 'X-Bad' => 'x');
 my $r = is_given('/tf/f.bin.meta4', '403 other', 'X-Bad' => 'x');
 is $r->{content}, 'the page for the denied', 'with its error page';
 is_given('/tf/f.bin.sha256', '200 sha256');
+for (qw(rec named)) {
+    $r = is_given("/$_/f.bin.meta4", '200 other', 'X-Bad' => 'x');
+    is $r->{content}, 'the page for the denied', 'a page with its own status';
+    is_given("/$_/f.bin.torrent", '200 torrent');
+}
+is_given('/req/f.bin.meta4', '200 meta4', 'X-Bad' => 'y');
+$r = is_given('/req/f.bin.meta4', '200 other', 'X-Bad' => 'y');
+is $r->{content}, 'the page for the denied', 'a page before the file is reached';
 is_given('/lim/f.bin', '200 other', 'X-Bad' => 'x');
 is_given('/lim/f.bin.meta4', '404 other', 'X-Bad' => 'x');
 is_given('/lim/f.bin.torrent', '200 torrent');
