@@ -370,7 +370,7 @@ ngx_http_offload_report_first(ngx_http_request_t *r, void *data, size_t len)
 static ngx_uint_t *
 ngx_http_offload_report_refusals(ngx_http_request_t *r)
 {
-    uint64_t                       network;
+    uint64_t                       network, hash;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -387,9 +387,10 @@ ngx_http_offload_report_refusals(ngx_http_request_t *r)
 
     network = ngx_http_offload_network(r);
 
-    return &refusals[ngx_http_offload_seeded_hash(sh, (u_char *) &network,
-                                                  sizeof(network), (u_char *) "", 0)
-                     % NGX_HTTP_OFFLOAD_REFUSED];
+    hash = ngx_http_offload_seeded_hash(sh, (u_char *) &network,
+                                        sizeof(network), (u_char *) "", 0);
+
+    return &refusals[hash % NGX_HTTP_OFFLOAD_REFUSED];
 }
 
 
