@@ -16,7 +16,7 @@
 bool ol_traffic_busy(uint64_t rate, uint64_t above, bool was);
 
 /*
- * Whether a sample that was used for the tick `old` begins anew for `tick`.  Not
+ * Whether a sample that was used for the tick `old` begins anew for `tick`. Not
  * if another process was ahead and has used it for a later one; unless that is
  * so much later that the clock was set back.
  */
@@ -24,9 +24,9 @@ bool ol_traffic_anew(uint64_t old, uint64_t tick);
 
 /*
  * Bytes that may be sent: `rate` a second come in, one second's worth is kept.
- * Whoever finds any may take as much as he wants, so it goes below zero, by what
- * comes in during OL_BUDGET_WAIT_MAX at most, and the next ones wait: nobody can
- * shut the others out for longer.  All zeros: a full one.
+ * Whoever finds any may take as much as he wants, so it goes below zero, by
+ * what comes in during OL_BUDGET_WAIT_MAX at most, and the next ones wait:
+ * nobody can shut the others out for longer.  All zeros: a full one.
  */
 struct ol_budget {
     int64_t level;    /* thousandths of a byte */
