@@ -342,7 +342,7 @@ zone_check(void)
 static void
 command(const uint8_t *line, size_t len)
 {
-    u_char sub[2] = {'/', line[1]};
+    u_char sub[2] = {'/', (u_char)('a' + line[1] % 26)};
     uint64_t clock = ngx_http_offload_peek(&zone)->clock;
 
     switch (line[0]) {
