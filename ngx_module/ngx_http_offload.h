@@ -311,8 +311,6 @@ ngx_int_t ngx_http_offload_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
     ngx_str_t *name, ngx_open_file_info_t *of);
 void ngx_http_offload_lost(ngx_http_request_t *r, u_char *site, u_char *root);
-ngx_int_t ngx_http_offload_header(ngx_http_request_t *r, char *key,
-    char *value);
 ngx_int_t ngx_http_offload_refuse(ngx_http_request_t *r, ngx_uint_t status,
     char *text, uint64_t *seq);
 
@@ -362,14 +360,21 @@ ngx_int_t ngx_http_offload_metrics(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_offload_peers_explain(ngx_http_request_t *r);
 
-/* ngx_http_offload_filter.c: an answer that is not for everyone; headers */
+/* ngx_http_offload_filter.c: an answer that is not for everyone */
 
 void ngx_http_offload_revoke(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
+
+/* ngx_http_offload_header.c: lines of a header */
+
 ngx_table_elt_t *ngx_http_offload_next_header(ngx_list_part_t **part,
     ngx_uint_t *i);
+ngx_table_elt_t *ngx_http_offload_push_header(ngx_http_request_t *r,
+    ngx_str_t *key, ngx_str_t *value);
 ngx_int_t ngx_http_offload_add_header(ngx_http_request_t *r, ngx_str_t *key,
     ngx_str_t *value);
+ngx_int_t ngx_http_offload_header(ngx_http_request_t *r, char *key,
+    char *value);
 
 /* ngx_http_offload_fix.c: those of an answer in the file's place */
 

@@ -107,9 +107,9 @@ ngx_int_t
 ngx_http_offload_links_add(ngx_http_request_t *r,
     ngx_http_offload_links_t *links, ngx_uint_t holders)
 {
-    u_char           *p, *last, *end;
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
+    u_char      *p, *last, *end;
+    ngx_str_t    value;
+    ngx_uint_t   n;
 
     static ngx_str_t  keys[] = {
         ngx_string("Digest"),
@@ -128,19 +128,14 @@ ngx_http_offload_links_add(ngx_http_request_t *r,
             continue;
         }
 
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
+        value.data = p;
+        value.len = end - p;
+
+        if (ngx_http_offload_add_header(r, &keys[ngx_min(n, 2)], &value)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
-
-        h->hash = 1;
-        h->key = keys[ngx_min(n, 2)];
-        h->value.data = p;
-        h->value.len = end - p;
-        h->lowcase_key = NULL;
-#if (nginx_version >= 1023000)
-        h->next = NULL;
-#endif
     }
 
     return NGX_OK;

@@ -198,32 +198,20 @@ static ngx_int_t
 ngx_http_offload_redirect_location(ngx_http_request_t *r, ngx_str_t *url,
     ngx_str_t *path)
 {
-    u_char           *p;
-    ngx_table_elt_t  *h;
+    ngx_str_t  value;
 
-    p = ngx_pnalloc(r->pool, url->len + path->len);
-    if (p == NULL) {
+    static ngx_str_t  key = ngx_string("Location");
+
+    value.len = url->len + path->len;
+    value.data = ngx_pnalloc(r->pool, value.len);
+    if (value.data == NULL) {
         return NGX_ERROR;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_memcpy(ngx_cpymem(value.data, url->data, url->len), path->data,
+               path->len);
 
-    h->hash = 1;
-    ngx_str_set(&h->key, "Location");
-    h->value.data = p;
-    h->value.len = url->len + path->len;
-    h->lowcase_key = NULL;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    r->headers_out.location = ngx_http_offload_push_header(r, &key, &value);
 
-    p = ngx_cpymem(p, url->data, url->len);
-    ngx_memcpy(p, path->data, path->len);
-
-    r->headers_out.location = h;
-
-    return NGX_OK;
+    return r->headers_out.location ? NGX_OK : NGX_ERROR;
 }
