@@ -199,6 +199,8 @@ ngx_http_offload_file_t *ngx_http_offload_locate(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 void ngx_http_offload_found(ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_file_t *file);
+void ngx_http_offload_open_info(ngx_http_request_t *r,
+    ngx_open_file_info_t *of);
 void ngx_http_offload_replaced(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx, uint64_t serial);
 

@@ -481,14 +481,8 @@ ngx_http_offload_open_table(ngx_http_request_t *r, ngx_str_t *hex,
     p = ngx_sprintf(name->data, "%V/%V.table", &omcf->state->name, hex);
     *p = '\0';
 
-    ngx_memzero(of, sizeof(ngx_open_file_info_t));
-
-    of->read_ahead = clcf->read_ahead;
+    ngx_http_offload_open_info(r, of);
     of->directio = NGX_OPEN_FILE_DIRECTIO_OFF;
-    of->valid = clcf->open_file_cache_valid;
-    of->min_uses = clcf->open_file_cache_min_uses;
-    of->errors = clcf->open_file_cache_errors;
-    of->events = clcf->open_file_cache_events;
 
     if (ngx_open_cached_file(clcf->open_file_cache, name, of, r->pool)
         != NGX_OK)

@@ -379,6 +379,24 @@ ngx_http_offload_replaced(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
 /* opened as the static handler would, so that both see the same */
 
+void
+ngx_http_offload_open_info(ngx_http_request_t *r, ngx_open_file_info_t *of)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_memzero(of, sizeof(ngx_open_file_info_t));
+
+    of->read_ahead = clcf->read_ahead;
+    of->directio = clcf->directio;
+    of->valid = clcf->open_file_cache_valid;
+    of->min_uses = clcf->open_file_cache_min_uses;
+    of->errors = clcf->open_file_cache_errors;
+    of->events = clcf->open_file_cache_events;
+}
+
+
 static ngx_int_t
 ngx_http_offload_unchanged(ngx_http_request_t *r, ngx_str_t *name,
     ngx_http_offload_ident_t *ident)
@@ -388,14 +406,7 @@ ngx_http_offload_unchanged(ngx_http_request_t *r, ngx_str_t *name,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    ngx_memzero(&of, sizeof(ngx_open_file_info_t));
-
-    of.read_ahead = clcf->read_ahead;
-    of.directio = clcf->directio;
-    of.valid = clcf->open_file_cache_valid;
-    of.min_uses = clcf->open_file_cache_min_uses;
-    of.errors = clcf->open_file_cache_errors;
-    of.events = clcf->open_file_cache_events;
+    ngx_http_offload_open_info(r, &of);
 
     if (ngx_http_set_disable_symlinks(r, clcf, name, &of) != NGX_OK
         || ngx_open_cached_file(clcf->open_file_cache, name, &of, r->pool)

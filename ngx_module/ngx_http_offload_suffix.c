@@ -140,15 +140,8 @@ ngx_http_offload_suffix_none(ngx_http_request_t *r)
 
     path.len = last - path.data;
 
-    ngx_memzero(&of, sizeof(ngx_open_file_info_t));
-
-    of.read_ahead = clcf->read_ahead;
-    of.directio = clcf->directio;
-    of.valid = clcf->open_file_cache_valid;
-    of.min_uses = clcf->open_file_cache_min_uses;
+    ngx_http_offload_open_info(r, &of);
     of.test_only = 1;
-    of.errors = clcf->open_file_cache_errors;
-    of.events = clcf->open_file_cache_events;
 
     if (ngx_http_set_disable_symlinks(r, clcf, &path, &of) != NGX_OK) {
         return 0;
