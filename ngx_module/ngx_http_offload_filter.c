@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_offload_filter_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_offload_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_offload_unmodified(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
+static void ngx_http_offload_vanished(ngx_http_request_t *r,
+    ngx_http_offload_ctx_t *ctx);
 static ngx_int_t ngx_http_offload_direct(ngx_http_request_t *r,
     ngx_http_offload_ctx_t *ctx);
 static ngx_http_offload_verdict_e ngx_http_offload_judge(
@@ -120,6 +122,10 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
             return NGX_ERROR;
         }
 
+        if (r->headers_out.status == NGX_HTTP_NOT_FOUND) {
+            ngx_http_offload_vanished(r, ctx);
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -156,6 +162,40 @@ ngx_http_offload_header_filter(ngx_http_request_t *r)
     ngx_http_offload_count(r, ctx->outcome);
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* those who have it are told, though nobody asks them for it any more */
+
+static void
+ngx_http_offload_vanished(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
+{
+    ngx_http_offload_sh_t         *sh;
+    ngx_http_offload_file_t       *file;
+    ngx_http_offload_main_conf_t  *omcf;
+
+    omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
+
+    if (ngx_http_offload_peek(omcf->zone)->nfiles == 0 || ctx->placed) {
+        return;
+    }
+
+    if (ctx->shared) {
+        ctx = ngx_http_offload_ctx_create(r, ctx->want);
+        if (ctx == NULL) {
+            return;
+        }
+    }
+
+    sh = ngx_http_offload_lock(omcf->zone);
+
+    file = ngx_http_offload_file_find(sh, &ctx->name);
+
+    if (file) {
+        ngx_http_offload_file_gone(omcf->zone, file);
+    }
+
+    ngx_http_offload_unlock(omcf->zone);
 }
 
 

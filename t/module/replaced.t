@@ -99,4 +99,12 @@ ok $c->told('/f.bin')->{gone}, 'and the coordinator is told';
 $t->write('html/f.bin', $t->bytes(300_000, 5));
 settles('there again', $t->bytes(300_000, 5));
 
+# Nobody asks for a manifest any more: a plain 404 tells as much.
+$c->offer('/f.bin', [ 1, 1 ]);
+unlink $file;
+$t->wait_for(sub { $t->http(GET => $nginx->url . '/f.bin')->{status} == 404 },
+    'a 404', 3);
+$c->send;
+ok $c->told('/f.bin')->{gone}, 'a file that is not found is told to be gone';
+
 $t->done;
