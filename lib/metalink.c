@@ -9,11 +9,12 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "offload/encoding.h"
+#include "offload/origin.h"
+#include "offload/text.h"
 
 /* For text and for attributes in double quotes. */
 static void
@@ -51,31 +52,16 @@ text_ok(const char *text)
     return true;
 }
 
-static bool
-name_ok(const char *name)
-{
-    return name[0] != '\0' && strchr(name, '/') == NULL &&
-           strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && text_ok(name);
-}
-
-/* Closes out; 0 if all that was written to it is in its memory. */
-static int
-out_close(FILE *out)
-{
-    bool bad = ferror(out) != 0;
-
-    return fclose(out) != 0 || bad ? -ENOMEM : 0;
-}
-
 int
 ol_metalink_pieces(const struct ol_digest *digest, char **text, size_t *len)
 {
-    char *made = NULL, hex[OL_HEX_LEN(OL_HASH_BYTES) + 1];
-    size_t made_len;
-    FILE *out = open_memstream(&made, &made_len);
+    char hex[OL_HEX_LEN(OL_HASH_BYTES) + 1];
+    struct ol_text made;
+    FILE *out;
 
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
+    out = made.out;
     if (digest->piece_count <= OL_METALINK_PIECES) {
         fprintf(out, "<pieces length=\"%" PRIu32 "\" type=\"sha-256\">\n",
                 digest->piece_size);
@@ -86,28 +72,23 @@ ol_metalink_pieces(const struct ol_digest *digest, char **text, size_t *len)
         }
         fputs("</pieces>\n", out);
     }
-    if (out_close(out) < 0) {
-        free(made);
-        return -ENOMEM;
-    }
-    *text = made;
-    *len = made_len;
-    return 0;
+    return ol_text_close(&made, text, len);
 }
 
 int
 ol_metalink_head(const struct ol_metalink *metalink, char **text, size_t *len)
 {
-    char *made = NULL, hex[OL_HEX_LEN(OL_HASH_BYTES) + 1];
-    size_t made_len;
+    char hex[OL_HEX_LEN(OL_HASH_BYTES) + 1];
+    struct ol_text made;
     FILE *out;
 
-    if (!name_ok(metalink->name) || ol_piece_count(metalink->size) == 0 ||
-        !text_ok(metalink->publisher) || !text_ok(metalink->publisher_url))
+    if (!ol_basename_ok(metalink->name) || !text_ok(metalink->name) ||
+        ol_piece_count(metalink->size) == 0 || !text_ok(metalink->publisher) ||
+        !text_ok(metalink->publisher_url))
         return -EINVAL;
-    out = open_memstream(&made, &made_len);
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
+    out = made.out;
 
     /* One reader knows the type by the root element right behind line 1. */
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -125,13 +106,7 @@ ol_metalink_head(const struct ol_metalink *metalink, char **text, size_t *len)
             "<hash type=\"sha-256\">%s</hash>\n",
             metalink->size, hex);
 
-    if (out_close(out) < 0) {
-        free(made);
-        return -ENOMEM;
-    }
-    *text = made;
-    *len = made_len;
-    return 0;
+    return ol_text_close(&made, text, len);
 }
 
 /* Where the host name of a URL is, without brackets and port. */
@@ -186,17 +161,16 @@ int
 ol_metalink_tail(const struct ol_metalink *metalink, char **text, size_t *len)
 {
     unsigned priority = 0;
-    char *made = NULL;
-    size_t made_len;
+    struct ol_text made;
     FILE *out;
 
     for (size_t i = 0; i < metalink->url_count; i++) {
         if (!text_ok(metalink->urls[i].url))
             return -EINVAL;
     }
-    out = open_memstream(&made, &made_len);
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
+    out = made.out;
 
     for (size_t i = 0; i < metalink->url_count; i++) {
         const char *location = metalink->urls[i].location;
@@ -215,11 +189,5 @@ ol_metalink_tail(const struct ol_metalink *metalink, char **text, size_t *len)
     }
     fputs("</file>\n</metalink>\n", out);
 
-    if (out_close(out) < 0) {
-        free(made);
-        return -ENOMEM;
-    }
-    *text = made;
-    *len = made_len;
-    return 0;
+    return ol_text_close(&made, text, len);
 }

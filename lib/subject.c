@@ -186,3 +186,10 @@ ol_subject_encode(const char *sub, size_t len, char *dst, size_t cap)
     dst[n] = '\0';
     return (int)n;
 }
+
+bool
+ol_basename_ok(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '/') == NULL &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}

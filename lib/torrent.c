@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "offload/origin.h"
+#include "offload/text.h"
 
 static void
 put_text(FILE *out, const char *text)
@@ -30,34 +32,17 @@ put_info(FILE *out, const char *name, uint64_t size)
             (size_t)ol_piece_count(size) * OL_SHA1_BYTES);
 }
 
-static bool
-name_ok(const char *name)
-{
-    return name[0] != '\0' && strchr(name, '/') == NULL &&
-           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
-/* Closes out; 0 if all that was written to it is in its memory. */
-static int
-out_close(FILE *out)
-{
-    bool bad = ferror(out) != 0;
-
-    return fclose(out) != 0 || bad ? -ENOMEM : 0;
-}
-
 int
 ol_torrent_head(const struct ol_torrent *torrent, char **text, size_t *len)
 {
-    char *made = NULL;
-    size_t made_len;
+    struct ol_text made;
     FILE *out;
 
-    if (!name_ok(torrent->name) || ol_piece_count(torrent->size) == 0)
+    if (!ol_basename_ok(torrent->name) || ol_piece_count(torrent->size) == 0)
         return -EINVAL;
-    out = open_memstream(&made, &made_len);
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
+    out = made.out;
 
     fputc('d', out);
     if (torrent->tracker_count > 0) {
@@ -76,24 +61,18 @@ ol_torrent_head(const struct ol_torrent *torrent, char **text, size_t *len)
     fputs("4:info", out);
     put_info(out, torrent->name, torrent->size);
 
-    if (out_close(out) < 0) {
-        free(made);
-        return -ENOMEM;
-    }
-    *text = made;
-    *len = made_len;
-    return 0;
+    return ol_text_close(&made, text, len);
 }
 
 int
 ol_torrent_tail(const struct ol_torrent *torrent, char **text, size_t *len)
 {
-    char *made = NULL;
-    size_t made_len;
-    FILE *out = open_memstream(&made, &made_len);
+    struct ol_text made;
+    FILE *out;
 
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
+    out = made.out;
 
     fputc('e', out);
     if (torrent->seed_count > 0) {
@@ -104,13 +83,7 @@ ol_torrent_tail(const struct ol_torrent *torrent, char **text, size_t *len)
     }
     fputc('e', out);
 
-    if (out_close(out) < 0) {
-        free(made);
-        return -ENOMEM;
-    }
-    *text = made;
-    *len = made_len;
-    return 0;
+    return ol_text_close(&made, text, len);
 }
 
 int
@@ -118,24 +91,25 @@ ol_torrent_infohash(const char *name, uint64_t size, const uint8_t *sha1,
                     uint8_t ret[OL_SHA1_BYTES])
 {
     size_t sha1_len = (size_t)ol_piece_count(size) * OL_SHA1_BYTES, len;
-    char *info = NULL;
+    struct ol_text made;
+    char *info;
     EVP_MD_CTX *md;
-    FILE *out;
     int rc;
 
-    if (!name_ok(name) || sha1_len == 0)
+    if (!ol_basename_ok(name) || sha1_len == 0)
         return -EINVAL;
-    out = open_memstream(&info, &len);
-    if (out == NULL)
+    if (ol_text_open(&made) < 0)
         return -ENOMEM;
-    put_info(out, name, size);
-    rc = out_close(out);
+    put_info(made.out, name, size);
+    if (ol_text_close(&made, &info, &len) < 0)
+        return -ENOMEM;
     md = EVP_MD_CTX_new();
-    if (rc == 0 && (md == NULL || EVP_DigestInit(md, EVP_sha1()) != 1 ||
-                    EVP_DigestUpdate(md, info, len) != 1 ||
-                    EVP_DigestUpdate(md, sha1, sha1_len) != 1 ||
-                    EVP_DigestUpdate(md, "e", 1) != 1 ||
-                    EVP_DigestFinal_ex(md, ret, NULL) != 1))
+    rc = 0;
+    if (md == NULL || EVP_DigestInit(md, EVP_sha1()) != 1 ||
+        EVP_DigestUpdate(md, info, len) != 1 ||
+        EVP_DigestUpdate(md, sha1, sha1_len) != 1 ||
+        EVP_DigestUpdate(md, "e", 1) != 1 ||
+        EVP_DigestFinal_ex(md, ret, NULL) != 1)
         rc = -ENOMEM;
     EVP_MD_CTX_free(md);
     free(info);

@@ -52,4 +52,7 @@ int ol_subject_normalise(const char *path, size_t len, char *dst, size_t cap,
  */
 int ol_subject_encode(const char *sub, size_t len, char *dst, size_t cap);
 
+/* A file's name without folders: not empty, no slash, not "." or "..". */
+bool ol_basename_ok(const char *name);
+
 #endif

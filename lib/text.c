@@ -1,0 +1,30 @@
+/*
+ * Texts in memory, by open_memstream(3).  Owns: that a text is whole or is not
+ * given at all.  Knows nothing of what is in it.
+ */
+#include "offload/text.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+int
+ol_text_open(struct ol_text *text)
+{
+    text->out = open_memstream(&text->data, &text->len);
+    return text->out != NULL ? 0 : -ENOMEM;
+}
+
+int
+ol_text_close(struct ol_text *text, char **data, size_t *len)
+{
+    bool bad = ferror(text->out) != 0;
+
+    if (fclose(text->out) != 0 || bad) {
+        free(text->data);
+        return -ENOMEM;
+    }
+    *data = text->data;
+    *len = text->len;
+    return 0;
+}
