@@ -76,6 +76,7 @@ ngx_http_offload_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_offload_loc_conf_t  *olcf = conf;
 
     ngx_str_t                 *value;
+    ngx_pool_cleanup_t        *cln;
     ngx_http_core_loc_conf_t  *clcf;
 
     if (olcf->endpoint) {
@@ -103,6 +104,16 @@ ngx_http_offload_set_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_offload_endpoint;
+
+    /* of this configuration, which may answer when there is a later one */
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_offload_forget_site;
+    cln->data = ngx_http_conf_get_module_srv_conf(cf, ngx_http_offload_module);
 
     return NGX_CONF_OK;
 }
@@ -213,7 +224,6 @@ ngx_http_offload_state_site(ngx_http_request_t *r,
     size_t                         len;
     json_t                        *json;
     struct ol_key                **key;
-    ngx_pool_cleanup_t            *cln;
     ngx_http_offload_sh_t         *sh;
     ngx_http_offload_main_conf_t  *omcf;
 
@@ -235,17 +245,6 @@ ngx_http_offload_state_site(ngx_http_request_t *r,
     omcf = ngx_http_get_module_main_conf(r, ngx_http_offload_module);
     sh = ngx_http_offload_peek(omcf->zone);
     (void) ngx_atomic_fetch_add(&sh->signatures, 1);
-
-    if (oscf->statement.data == NULL) {
-        cln = ngx_pool_cleanup_add(ngx_cycle->pool, 0);
-        if (cln == NULL) {
-            free(token);
-            return NGX_ERROR;
-        }
-
-        cln->handler = ngx_http_offload_forget_site;
-        cln->data = oscf;
-    }
 
     /* answers under way have copies */
 
