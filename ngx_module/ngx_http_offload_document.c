@@ -172,7 +172,7 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r,
     size_t                     len;
     ngx_int_t                  err;
     ngx_uint_t                 i;
-    const char                *seeds[OL_MANIFEST_PEERS + 2];
+    const char                *seeds[OL_MANIFEST_PEERS + 1];
     struct ol_torrent          t;
     ngx_http_offload_facts_t  *facts;
 
@@ -199,13 +199,9 @@ ngx_http_offload_torrent_body(ngx_http_request_t *r,
         seeds[i] = facts->urls[i];
     }
 
+    /* one seed is as good as the others to a client: this one is redirected */
+
     seeds[i++] = facts->origin;
-
-    /* some ask no private address with a query */
-
-    if (facts->last != facts->origin) {
-        seeds[i++] = facts->last;
-    }
 
     ngx_memzero(&t, sizeof(struct ol_torrent));
 
