@@ -185,6 +185,54 @@ ngx_http_offload_cache_add(ngx_http_offload_zone_t *zone,
 }
 
 
+/*
+ * The same for one that was made without the lock, from what the zone said
+ * when that had this version (NULL: any).  Locks the zone, and leaves it locked
+ * if there is room and nothing has changed; NULL: it is not to be kept
+ */
+
+ngx_http_offload_manifest_t *
+ngx_http_offload_cache_keep(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_name_t *name, uint64_t serial, uint32_t *version,
+    ngx_http_offload_audience_t *audience, ngx_uint_t npeers, size_t len)
+{
+    uint32_t                      now;
+    ngx_http_offload_sh_t        *sh;
+    ngx_http_offload_file_t      *file;
+    ngx_http_offload_manifest_t  *m;
+
+    sh = ngx_http_offload_lock(zone);
+
+    file = ngx_http_offload_file_find(sh, name);
+
+    if (file == NULL || file->serial != serial
+        || file->state != NGX_HTTP_OFFLOAD_READY
+        || !ngx_http_offload_file_public(zone, file))
+    {
+        goto done;
+    }
+
+    now = ngx_http_offload_version(sh, file->content);
+
+    if (version && *version != now) {
+        goto done;
+    }
+
+    m = ngx_http_offload_cache_add(zone, file, audience, npeers, len);
+
+    if (m) {
+        m->version = now;
+        return m;
+    }
+
+done:
+
+    ngx_http_offload_unlock(zone);
+
+    return NULL;
+}
+
+
 void
 ngx_http_offload_cache_drop(ngx_http_offload_zone_t *zone,
     ngx_http_offload_manifest_t *manifest)

@@ -362,7 +362,7 @@ ngx_http_offload_pieces(ngx_http_request_t *r)
     sh = ngx_http_offload_lock(omcf->zone);
 
     content = ngx_http_offload_content_find(sh, oscf->id, root);
-    found = content && content->uses && content->revoked == 0
+    found = content && content->uses > content->gone && content->revoked == 0
             && content->generation >= omcf->zone->generation;
 
     if (found) {

@@ -361,8 +361,6 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 {
     ngx_uint_t                     i;
     struct ol_key                **key;
-    ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_file_t       *file;
     ngx_http_offload_manifest_t   *m;
     ngx_http_offload_loc_conf_t   *olcf;
     ngx_http_offload_srv_conf_t   *oscf;
@@ -374,22 +372,11 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     key = oscf->keys->elts;
 
-    sh = ngx_http_offload_lock(omcf->zone);
-
-    file = ngx_http_offload_file_find(sh, &ctx->name);
-
-    if (file == NULL || file->serial != offer->serial
-        || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file)
-        || ngx_http_offload_version(sh, file->content) != offer->version)
-    {
-        goto done;
-    }
-
-    m = ngx_http_offload_cache_add(omcf->zone, file, &offer->audience,
-                                   offer->nholders, text->len);
+    m = ngx_http_offload_cache_keep(omcf->zone, &ctx->name, offer->serial,
+                                    &offer->version, &offer->audience,
+                                    offer->nholders, text->len);
     if (m == NULL) {
-        goto done;
+        return;
     }
 
     /*
@@ -407,7 +394,6 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     }
 
     m->coordinators = offer->coordinators;
-    m->version = offer->version;
 
     ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
 
@@ -419,8 +405,6 @@ ngx_http_offload_links_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     }
 
     ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);
-
-done:
 
     ngx_http_offload_unlock(omcf->zone);
 }

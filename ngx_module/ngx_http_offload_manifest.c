@@ -405,8 +405,6 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 {
     ngx_uint_t                     i;
     struct ol_key                **key;
-    ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_file_t       *file;
     ngx_http_offload_manifest_t   *m;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
@@ -416,28 +414,16 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     key = oscf->keys->elts;
 
-    sh = ngx_http_offload_lock(omcf->zone);
-
-    file = ngx_http_offload_file_find(sh, &ctx->name);
-
-    if (file == NULL || file->serial != offer->serial
-        || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file)
-        || ngx_http_offload_version(sh, file->content) != offer->version)
-    {
-        goto done;
-    }
-
-    m = ngx_http_offload_cache_add(omcf->zone, file, &offer->audience,
-                                   offer->npeers, text->len);
+    m = ngx_http_offload_cache_keep(omcf->zone, &ctx->name, offer->serial,
+                                    &offer->version, &offer->audience,
+                                    offer->npeers, text->len);
     if (m == NULL) {
-        goto done;
+        return;
     }
 
     m->refresh = ngx_time() + (offer->exp - ngx_time()) / 2;
     m->exp = offer->exp;
     m->coordinators = offer->coordinators;
-    m->version = offer->version;
 
     ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
 
@@ -449,8 +435,6 @@ ngx_http_offload_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     }
 
     ngx_memcpy(ngx_http_offload_manifest_text(m), text->data, text->len);
-
-done:
 
     ngx_http_offload_unlock(omcf->zone);
 }

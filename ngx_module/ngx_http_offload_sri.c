@@ -363,8 +363,6 @@ ngx_http_offload_sri_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     ngx_http_offload_sri_t *sri)
 {
     struct ol_key                **key;
-    ngx_http_offload_sh_t         *sh;
-    ngx_http_offload_file_t       *file;
     ngx_http_offload_manifest_t   *m;
     ngx_http_offload_srv_conf_t   *oscf;
     ngx_http_offload_main_conf_t  *omcf;
@@ -374,21 +372,11 @@ ngx_http_offload_sri_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     key = oscf->keys->elts;
 
-    sh = ngx_http_offload_lock(omcf->zone);
-
-    file = ngx_http_offload_file_find(sh, &ctx->name);
-
-    if (file == NULL || file->serial != sri->serial
-        || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file))
-    {
-        goto done;
-    }
-
-    m = ngx_http_offload_cache_add(omcf->zone, file, &sri->audience, 0,
-                                   sri->len);
+    m = ngx_http_offload_cache_keep(omcf->zone, &ctx->name, sri->serial,
+                                    NULL, &sri->audience,
+                                    0, sri->len);
     if (m == NULL) {
-        goto done;
+        return;
     }
 
     /* no candidate has a word in it */
@@ -396,12 +384,9 @@ ngx_http_offload_sri_keep(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
     m->exp = ngx_time() + NGX_HTTP_OFFLOAD_SRI_LIFE;
     m->refresh = ngx_time() + NGX_HTTP_OFFLOAD_SRI_LIFE / 2;
     m->coordinators = 0;
-    m->version = ngx_http_offload_version(sh, file->content);
 
     ngx_memcpy(m->signer, ol_key_id_bytes(*key), sizeof(m->signer));
     ngx_memcpy(ngx_http_offload_manifest_text(m), sri->text, sri->len);
-
-done:
 
     ngx_http_offload_unlock(omcf->zone);
 }

@@ -477,6 +477,10 @@ void ngx_http_offload_cache_used(ngx_http_offload_sh_t *sh,
 ngx_http_offload_manifest_t *ngx_http_offload_cache_add(
     ngx_http_offload_zone_t *zone, ngx_http_offload_file_t *file,
     ngx_http_offload_audience_t *audience, ngx_uint_t npeers, size_t len);
+ngx_http_offload_manifest_t *ngx_http_offload_cache_keep(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_name_t *name,
+    uint64_t serial, uint32_t *version, ngx_http_offload_audience_t *audience,
+    ngx_uint_t npeers, size_t len);
 void ngx_http_offload_cache_drop(ngx_http_offload_zone_t *zone,
     ngx_http_offload_manifest_t *manifest);
 void ngx_http_offload_cache_clear(ngx_http_offload_zone_t *zone,
