@@ -36,8 +36,8 @@ MODULE_WARN := -Wextra -Wshadow -Wno-unused-parameter \
 # against the module, and left out by name: mk/nginx.ubsan.  LeakSanitizer has to
 # see the module's variables in the end, so it stays loaded.
 NGINX_OPT := -O2
-NGINX_OPT_asan := -O1 -DNGX_DEBUG_PALLOC=1 -fno-omit-frame-pointer \
-                  -fsanitize=address,undefined
+NGINX_OPT_asan := $(if $(NGINX_OWN),-O1 -DNGX_DEBUG_PALLOC=1 \
+    -fno-omit-frame-pointer -fsanitize=address$(comma)undefined)
 NGINX_LD_ubsan := -fsanitize=undefined
 NGINX_LD_asan := -fsanitize=$(if $(NGINX_OWN),address$(comma))undefined \
                  -Wl,-z,nodelete
