@@ -15,7 +15,7 @@
 #include "offload/spent.h"
 
 
-#define NGX_HTTP_OFFLOAD_RECEIPT_KEY   32
+#define NGX_HTTP_OFFLOAD_RECEIPT_KEY   16
 #define NGX_HTTP_OFFLOAD_RECEIPT_LIFE  86400  /* s after the manifest's */
 
 /* a sixty-fourth of the zone each, and no more than */
