@@ -128,23 +128,24 @@ is $c->report($good, $root, [ [ 2, 1 ] ])->{status}, 204,
     'a node that has gone meanwhile';
 
 # Fifty that are worth nothing in one second, then no more are read, of this
-# network; others are not disturbed.
+# network; others are not disturbed (one of them may share its counter, by a
+# hash that is another one each time).
 my %status;
-my $else;
-my @spare = map { $c->receipt('/f.bin') } 1 .. 20;
+my @else;
+my @spare = map { $c->receipt('/f.bin') } 1 .. 60;
 $t->wait_for(sub {
     my $second = time;
     %status = ();
     $status{ $t->http(POST => $url, headers => { %type },
         body => $body)->{status} }++ for 1 .. 70;
-    $else = $c->report($spare[-1], $root, [ [ 1, 1 ] ],
-        headers => { 'X-From' => '198.51.100.1' })->{status};
-    pop @spare;
+    @else = map { $c->report(pop @spare, $root, [ [ 1, 1 ] ],
+        headers => { 'X-From' => "198.51.$_.1" })->{status} } 1 .. 3;
     $status{429} && time == $second;
 }, 'a flood');
 is_deeply [ sort keys %status ], [ 400, 429 ], 'a flood is met with 429';
 cmp_ok $status{400}, '<=', 50, 'after so many were read';
-is $else, 204, 'at once, a report from elsewhere';
+cmp_ok scalar(grep { $_ == 204 } @else), '>=', 2,
+    'at once, reports from elsewhere';
 $t->wait_for(sub { $c->report($c->receipt('/f.bin'), $root, [ [ 1, 1 ] ])
     ->{status} == 204 }, 'and is over in a second', 5);
 
