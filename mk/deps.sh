@@ -35,7 +35,7 @@ packages() {
         echo clang libclang-rt-14-dev
         ;;
     check)
-        echo clang clang-format cppcheck
+        echo clang clang-format cppcheck git
         ;;
     *)
         echo "mk/deps.sh: no set of packages is called $1" >&2
