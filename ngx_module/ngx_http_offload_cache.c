@@ -203,12 +203,9 @@ ngx_http_offload_cache_keep(ngx_http_offload_zone_t *zone,
 
     sh = ngx_http_offload_lock(zone);
 
-    file = ngx_http_offload_file_find(sh, name);
+    file = ngx_http_offload_file_offered(zone, name);
 
-    if (file == NULL || file->serial != serial
-        || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(zone, file))
-    {
+    if (file == NULL || file->serial != serial) {
         goto done;
     }
 

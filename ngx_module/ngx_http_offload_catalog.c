@@ -363,6 +363,26 @@ ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
 }
 
 
+/* READY, and for anyone; NULL: there is none */
+
+ngx_http_offload_file_t *
+ngx_http_offload_file_offered(ngx_http_offload_zone_t *zone,
+    ngx_http_offload_name_t *name)
+{
+    ngx_http_offload_file_t  *file;
+
+    file = ngx_http_offload_file_find(ngx_http_offload_peek(zone), name);
+
+    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY
+        || !ngx_http_offload_file_public(zone, file))
+    {
+        return NULL;
+    }
+
+    return file;
+}
+
+
 /* takes it out of its bucket and queues, drops what hangs on it */
 
 static void

@@ -40,7 +40,6 @@ static void ngx_http_offload_links_keep(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_offload_links(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
 {
-    ngx_http_offload_sh_t         *sh;
     ngx_http_offload_file_t       *file;
     ngx_http_offload_links_t       links;
     ngx_http_offload_loc_conf_t   *olcf;
@@ -55,13 +54,11 @@ ngx_http_offload_links(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx)
         return NGX_OK;
     }
 
-    sh = ngx_http_offload_lock(omcf->zone);
+    (void) ngx_http_offload_lock(omcf->zone);
 
-    file = ngx_http_offload_file_find(sh, &ctx->name);
+    file = ngx_http_offload_file_offered(omcf->zone, &ctx->name);
 
-    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file))
-    {
+    if (file == NULL) {
         ngx_http_offload_unlock(omcf->zone);
         return NGX_OK;
     }
@@ -239,11 +236,9 @@ ngx_http_offload_links_offer(ngx_http_request_t *r,
 
     sh = ngx_http_offload_lock(omcf->zone);
 
-    file = ngx_http_offload_file_find(sh, &ctx->name);
+    file = ngx_http_offload_file_offered(omcf->zone, &ctx->name);
 
-    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file))
-    {
+    if (file == NULL) {
         goto done;
     }
 

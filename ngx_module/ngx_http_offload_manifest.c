@@ -177,11 +177,9 @@ ngx_http_offload_offer(ngx_http_request_t *r, ngx_http_offload_ctx_t *ctx,
 
     sh = ngx_http_offload_lock(omcf->zone);
 
-    file = ngx_http_offload_file_find(sh, &ctx->name);
+    file = ngx_http_offload_file_offered(omcf->zone, &ctx->name);
 
-    if (file == NULL || file->state != NGX_HTTP_OFFLOAD_READY
-        || !ngx_http_offload_file_public(omcf->zone, file))
-    {
+    if (file == NULL) {
         goto done;
     }
 

@@ -447,6 +447,8 @@ ngx_uint_t ngx_http_offload_file_public(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_file_state(ngx_http_offload_sh_t *sh,
     ngx_http_offload_file_t *file, ngx_http_offload_state_e state);
+ngx_http_offload_file_t *ngx_http_offload_file_offered(
+    ngx_http_offload_zone_t *zone, ngx_http_offload_name_t *name);
 void ngx_http_offload_file_gone(ngx_http_offload_zone_t *zone,
     ngx_http_offload_file_t *file);
 void ngx_http_offload_file_again(ngx_http_offload_zone_t *zone,
