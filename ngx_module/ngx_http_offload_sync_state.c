@@ -18,6 +18,10 @@ static ngx_uint_t ngx_http_offload_sync_begin(ngx_http_offload_sh_t *sh,
     ngx_http_offload_coordinator_t *c, ngx_http_offload_sync_t *sync);
 static ngx_int_t ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone,
     ngx_uint_t index, ngx_http_offload_sync_t *sync, ngx_uint_t *done);
+static ngx_int_t ngx_http_offload_sync_item(ngx_http_offload_zone_t *zone,
+    ngx_uint_t index, ngx_http_offload_sync_t *sync, ngx_uint_t i);
+static void ngx_http_offload_sync_end(ngx_http_offload_zone_t *zone,
+    ngx_uint_t index, ngx_http_offload_sync_t *sync);
 static ngx_int_t ngx_http_offload_sync_content(ngx_http_offload_zone_t *zone,
     ngx_uint_t index, ngx_http_offload_sync_content_t *content);
 static ngx_uint_t ngx_http_offload_sync_same(ngx_http_offload_sh_t *sh,
@@ -137,11 +141,9 @@ static ngx_int_t
 ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
     ngx_http_offload_sync_t *sync, ngx_uint_t *done)
 {
-    ngx_uint_t                       i, n, total;
-    ngx_int_t                        rc;
-    ngx_http_offload_sh_t           *sh;
-    ngx_http_offload_node_t         *node;
-    ngx_http_offload_coordinator_t  *c;
+    ngx_int_t               rc;
+    ngx_uint_t              n, total;
+    ngx_http_offload_sh_t  *sh;
 
     sh = ngx_http_offload_lock(zone);
 
@@ -150,73 +152,88 @@ ngx_http_offload_sync_step(ngx_http_offload_zone_t *zone, ngx_uint_t index,
         return NGX_DECLINED;
     }
 
-    c = &sh->coordinators[index];
     total = sync->nnodes + sync->ngone + sync->ncontents;
 
     for (n = 0; n < NGX_HTTP_OFFLOAD_SYNC_BATCH && *done < total; n++) {
-        i = (*done)++;
-
-        if (i < sync->nnodes) {
-            if (ngx_http_offload_node_set(zone, index, &sync->nodes[i])
-                != NGX_OK)
-            {
-                c->lost = 1;
-            }
-
-            continue;
-        }
-
-        i -= sync->nnodes;
-
-        if (i < sync->ngone) {
-            node = ngx_http_offload_node_find(sh, index, sync->gone[i]);
-
-            if (node) {
-                ngx_http_offload_node_free(zone, node);
-            }
-
-            continue;
-        }
-
-        i -= sync->ngone;
-
-        if (ngx_http_offload_sync_content(zone, index, &sync->contents[i])
+        if (ngx_http_offload_sync_item(zone, index, sync, (*done)++)
             != NGX_OK)
         {
-            c->lost = 1;
+            sh->coordinators[index].lost = 1;
         }
     }
 
     rc = NGX_AGAIN;
 
     if (n < NGX_HTTP_OFFLOAD_SYNC_BATCH) {
-
-        /* all of it is in: now it counts */
-
-        c->applied = sync->seq;
-        c->synced = ngx_time();
-
-        if (sync->part) {
-            c->part = sync->part;
-
-            if (c->part == c->parts) {
-                c->valid = c->generation;
-                sh->valids++;
-                c->part = 0;
-                c->parts = 0;
-            }
-        }
-
-        /* dropped nodes are not looked at any more, and freed bit by bit */
-
-        (void) ngx_http_offload_nodes_expire(zone, index,
-                                             NGX_HTTP_OFFLOAD_SYNC_BATCH);
+        ngx_http_offload_sync_end(zone, index, sync);
         rc = NGX_OK;
     }
 
     ngx_http_offload_unlock(zone);
 
     return rc;
+}
+
+
+/* a node that is there, one that is gone, or a content; NGX_ERROR: no room */
+
+static ngx_int_t
+ngx_http_offload_sync_item(ngx_http_offload_zone_t *zone, ngx_uint_t index,
+    ngx_http_offload_sync_t *sync, ngx_uint_t i)
+{
+    ngx_http_offload_node_t  *node;
+
+    if (i < sync->nnodes) {
+        return ngx_http_offload_node_set(zone, index, &sync->nodes[i]);
+    }
+
+    i -= sync->nnodes;
+
+    if (i < sync->ngone) {
+        node = ngx_http_offload_node_find(ngx_http_offload_peek(zone), index,
+                                          sync->gone[i]);
+        if (node) {
+            ngx_http_offload_node_free(zone, node);
+        }
+
+        return NGX_OK;
+    }
+
+    return ngx_http_offload_sync_content(zone, index,
+                                         &sync->contents[i - sync->ngone]);
+}
+
+
+/* all of it is in: now it counts */
+
+static void
+ngx_http_offload_sync_end(ngx_http_offload_zone_t *zone, ngx_uint_t index,
+    ngx_http_offload_sync_t *sync)
+{
+    ngx_http_offload_sh_t           *sh;
+    ngx_http_offload_coordinator_t  *c;
+
+    sh = ngx_http_offload_peek(zone);
+    c = &sh->coordinators[index];
+
+    c->applied = sync->seq;
+    c->synced = ngx_time();
+
+    if (sync->part) {
+        c->part = sync->part;
+
+        if (c->part == c->parts) {
+            c->valid = c->generation;
+            sh->valids++;
+            c->part = 0;
+            c->parts = 0;
+        }
+    }
+
+    /* dropped nodes are not looked at any more, and freed bit by bit */
+
+    (void) ngx_http_offload_nodes_expire(zone, index,
+                                         NGX_HTTP_OFFLOAD_SYNC_BATCH);
 }
 
 
