@@ -34,7 +34,7 @@ ALL_LDFLAGS = $(LDFLAGS_$(FLAVOUR)) $(LDFLAGS)
 
 LIB_SRC := $(wildcard lib/*.c)
 NET_SRC := $(wildcard net/*.c)
-COORDINATOR_SRC := $(wildcard coordinator/*.c)
+COORDINATOR_SRC := $(wildcard coordinator/*.c coordinator/*/*.c)
 NODE_SRC := $(wildcard node/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 
@@ -71,8 +71,9 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Its text becomes part of the object.
-$(B)/obj/coordinator/store_link.o: coordinator/functions.lua
+# Their text becomes part of the object.
+$(B)/obj/coordinator/store/library.o: \
+    $(wildcard coordinator/store/functions/*.lua)
 
 # A unit test includes the .c file under test, so it links what that needs.
 $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags

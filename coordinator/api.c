@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "coordinator/call.h"
-#include "coordinator/heartbeat.h"
-#include "coordinator/join.h"
-#include "coordinator/peers.h"
-#include "coordinator/registration.h"
+#include "coordinator/nodes/heartbeat.h"
+#include "coordinator/sites/join.h"
+#include "coordinator/contents/peers.h"
+#include "coordinator/nodes/registration.h"
 
 static void
 root_show(struct app *app, struct http_request *request)

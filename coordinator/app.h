@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "coordinator/pace.h"
-#include "coordinator/store.h"
+#include "coordinator/store/store.h"
 #include "net/fetch.h"
 #include "net/httpd.h"
 #include "offload/key.h"

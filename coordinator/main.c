@@ -11,10 +11,10 @@
 #include "coordinator/api.h"
 #include "coordinator/app.h"
 #include "coordinator/call.h"
-#include "coordinator/heartbeat.h"
-#include "coordinator/nodes.h"
+#include "coordinator/nodes/heartbeat.h"
+#include "coordinator/nodes/nodes.h"
 #include "coordinator/options.h"
-#include "coordinator/sites.h"
+#include "coordinator/sites/sites.h"
 #include "net/daemon.h"
 #include "net/log.h"
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/placement.h"
+#include "coordinator/contents/placement.h"
 
 #define HOLDERS_DEFAULT 3
 

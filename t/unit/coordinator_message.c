@@ -2,7 +2,7 @@
  * What a node's messages may say: everything that is refused has a reason, and
  * bitmaps are kept in the form that the store documents.
  */
-#include "../../coordinator/message.c"
+#include "../../coordinator/nodes/message.c"
 
 #include "tap.h"
 

@@ -2,7 +2,7 @@
  * The command line of offload-coordinator, and where Redis is.
  */
 #include "../../coordinator/options.c"
-#include "../../coordinator/redis_url.c"
+#include "../../coordinator/store/redis_url.c"
 
 #include "tap.h"
 

@@ -3,7 +3,7 @@
  * alike, loads follow weights, and a node that comes or goes moves no more than
  * it must.
  */
-#include "../../coordinator/placement.c"
+#include "../../coordinator/contents/placement.c"
 
 #include "tap.h"
 

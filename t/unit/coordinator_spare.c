@@ -2,7 +2,7 @@
  * Spare capacity as it is told: powers of two, and no news while the load
  * plays about the edge between two of them.
  */
-#include "../../coordinator/spare.c"
+#include "../../coordinator/nodes/spare.c"
 
 #include "tap.h"
 

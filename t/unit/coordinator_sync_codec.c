@@ -2,7 +2,7 @@
  * The bodies of a sync: golden text of what is sent, and what is taken and
  * refused of an answer; the largest body fits into 64 KiB when signed.
  */
-#include "../../coordinator/sync_codec.c"
+#include "../../coordinator/sites/sync_codec.c"
 
 #include <stdio.h>
 

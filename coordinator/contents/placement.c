@@ -1,0 +1,86 @@
+/*
+ * Which nodes hold a content, and in which order its holders are offered.
+ *
+ * Pure: must not know time, randomness or where its arguments come from.
+ */
+#include "coordinator/contents/placement.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define UNIT_CAPACITY (1024.0 * 1024 * 1024)
+#define UNIT_RATE (1024.0 * 1024)
+#define RATE_FACTOR_MAX 8.0  /* also that of an unlimited rate */
+#define ROOM_FACTOR_MAX 12.0 /* 4 TiB: nobody has measured what is declared */
+
+double
+placement_weight(uint64_t capacity, uint64_t rate)
+{
+    double room = log2(1 + (double)capacity / UNIT_CAPACITY);
+    double speed = RATE_FACTOR_MAX;
+
+    if (room > ROOM_FACTOR_MAX)
+        room = ROOM_FACTOR_MAX;
+    if (rate != 0)
+        speed = log2(1 + (double)rate / UNIT_RATE);
+    if (speed > RATE_FACTOR_MAX)
+        speed = RATE_FACTOR_MAX;
+    return 1e-6 + room * speed;
+}
+
+double
+placement_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
+                const struct placement_node *node)
+{
+    return ol_rendezvous_score(salt, root, node->id, node->weight);
+}
+
+size_t
+placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
+               const struct placement_node *nodes, size_t count, size_t wanted,
+               size_t ret[PLACEMENT_HOLDERS_MAX], double *ret_min)
+{
+    double scores[PLACEMENT_HOLDERS_MAX] = {0}, score;
+    size_t picked = 0, at;
+
+    if (wanted > PLACEMENT_HOLDERS_MAX)
+        wanted = PLACEMENT_HOLDERS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (!nodes[i].usable)
+            continue;
+        score = placement_score(salt, root, &nodes[i]);
+        for (at = picked; at > 0 && scores[at - 1] < score; at--)
+            ;
+        if (at >= wanted)
+            continue;
+        if (picked < wanted)
+            picked++;
+        for (size_t j = picked - 1; j > at; j--) {
+            scores[j] = scores[j - 1];
+            ret[j] = ret[j - 1];
+        }
+        scores[at] = score;
+        ret[at] = i;
+    }
+    *ret_min = picked == 0 ? 0 : scores[picked - 1];
+    return picked;
+}
+
+static int
+holder_compare(const void *a, const void *b)
+{
+    const struct placement_holder *x = a, *y = b;
+
+    if (x->complete != y->complete)
+        return x->complete ? -1 : 1;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+size_t
+placement_rank(struct placement_holder *holders, size_t count, size_t max)
+{
+    qsort(holders, count, sizeof(*holders), holder_compare);
+    return count < max ? count : max;
+}

@@ -1,0 +1,395 @@
+/*
+ * The nodes that this process knows, in a tree by id and a list by change.
+ *
+ * Must not know requests, nor what is placed on the nodes.
+ */
+#include "coordinator/nodes/nodes.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/contents/placement.h"
+#include "coordinator/nodes/spare.h"
+#include "net/log.h"
+#include "offload/encoding.h"
+
+TAILQ_HEAD(node_list, node);
+
+struct nodes {
+    struct app *app;
+    struct nodes_events events;
+    void *tree; /* of tsearch, by raw id */
+    struct node_list list;
+    size_t count;
+    uint64_t version;
+    uv_timer_t tick;
+    unsigned ticks;
+    size_t page; /* where the reading of the index stands */
+    bool following;
+};
+
+static int
+node_compare(const void *a, const void *b)
+{
+    return memcmp(((const struct node *)a)->raw, ((const struct node *)b)->raw,
+                  OL_KEY_BYTES);
+}
+
+static void
+node_free(struct node *node)
+{
+    ol_key_free(node->key);
+    free(node->url);
+    free(node->zone);
+    free(node->cidrs);
+    free(node);
+}
+
+static void
+node_forget(struct nodes *nodes, struct node *node)
+{
+    nodes->events.on_forget(nodes->events.arg, node);
+    tdelete(node, &nodes->tree, node_compare);
+    TAILQ_REMOVE(&nodes->list, node, link);
+    nodes->count--;
+    node_free(node);
+}
+
+/* Sites are to be told of it. */
+static void
+node_news(struct nodes *nodes, struct node *node)
+{
+    node->version = ++nodes->version;
+    TAILQ_REMOVE(&nodes->list, node, link);
+    TAILQ_INSERT_TAIL(&nodes->list, node, link);
+}
+
+static void
+node_changed(struct nodes *nodes, struct node *node)
+{
+    node_news(nodes, node);
+    nodes->events.on_changed(nodes->events.arg, node);
+}
+
+/* Its load or its rate is another one; moves no content. */
+static void
+node_load(struct nodes *nodes, struct node *node, const struct store_node *load)
+{
+    int64_t now = app_ticks_ms();
+    uint32_t spare = spare_told(node->rate, load->load_rate, node->spare);
+
+    node->load_rate = load->load_rate;
+    node->load_connections = load->load_connections;
+    node->load_free = load->load_free;
+    if (spare == node->spare ||
+        (node->spare_ms != 0 && now - node->spare_ms < NODES_SPARE_MS))
+        return;
+    node->spare = spare;
+    node->spare_ms = now;
+    if (node->alive)
+        node_news(nodes, node);
+}
+
+static void
+node_live(struct nodes *nodes, struct node *node, int64_t until_ms)
+{
+    if (until_ms > node->alive_until_ms)
+        node->alive_until_ms = until_ms;
+    if (!node->alive && node->number != 0 &&
+        node->alive_until_ms > app_ticks_ms()) {
+        node->alive = true;
+        log_info("node %s is alive at %s", node->id, node->url);
+        node_changed(nodes, node);
+    }
+}
+
+struct node *
+nodes_find(struct nodes *nodes, const char *id)
+{
+    struct node key, **found;
+
+    if (ol_base64url_decode_exact(key.raw, sizeof(key.raw), id, strlen(id)) !=
+        0)
+        return NULL;
+    found = tfind(&key, &nodes->tree, node_compare);
+    return found == NULL ? NULL : *found;
+}
+
+static struct node *
+node_add(struct nodes *nodes, const char *id)
+{
+    static struct log_kind full = {.name = "nodes"};
+    struct node *node;
+
+    if (nodes->count >= NODES_MAX) {
+        log_limited(&full, LOG_WARN_, "%d nodes are known, no more are taken",
+                    NODES_MAX);
+        return NULL;
+    }
+    node = calloc(1, sizeof(*node));
+    if (node == NULL)
+        return NULL;
+    if (ol_base64url_decode_exact(node->raw, sizeof(node->raw), id,
+                                  strlen(id)) != 0 ||
+        tsearch(node, &nodes->tree, node_compare) == NULL) {
+        free(node);
+        return NULL;
+    }
+    memcpy(node->id, id, OL_KEY_CHARS);
+    node->alive_until_ms = app_ticks_ms(); /* kept a while, if never heard */
+    TAILQ_INSERT_HEAD(&nodes->list, node, link); /* version 0: no change */
+    nodes->count++;
+    return node;
+}
+
+struct node *
+nodes_intern(struct nodes *nodes, const char *id)
+{
+    struct node *node = nodes_find(nodes, id);
+
+    if (node != NULL)
+        return node;
+    node = node_add(nodes, id);
+    if (node != NULL)
+        nodes_load(nodes, id);
+    return node;
+}
+
+static bool
+text_set(char **text, const char *to)
+{
+    char *copy;
+
+    if (*text != NULL && strcmp(*text, to) == 0)
+        return false;
+    copy = strdup(to);
+    if (copy == NULL)
+        return false;
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+void
+nodes_update(struct nodes *nodes, struct node *node,
+             const struct store_node *from)
+{
+    bool changed = node->number != from->number ||
+                   node->capacity != from->capacity || node->rate != from->rate;
+
+    if (node->key == NULL &&
+        ol_key_from_x(from->key, strlen(from->key), &node->key, NULL) != 0)
+        return;
+    changed |= text_set(&node->url, from->url);
+    changed |= text_set(&node->zone, from->zone);
+    changed |= text_set(&node->cidrs, from->cidrs);
+    if (node->url == NULL || node->zone == NULL || node->cidrs == NULL)
+        return;
+    node->number = (uint32_t)from->number;
+    node->capacity = from->capacity;
+    node->rate = from->rate;
+    node->weight = placement_weight(node->capacity, node->rate);
+    if (changed && node->alive)
+        node_changed(nodes, node);
+}
+
+void
+nodes_beat(struct nodes *nodes, struct node *node,
+           const struct store_node *load)
+{
+    bool was = node->alive;
+
+    node_load(nodes, node, load);
+    node->beat_ms = app_ticks_ms();
+    node_live(nodes, node, node->beat_ms + STORE_NODE_LIFE_MS);
+    store_node_alive(nodes->app->store, node->id, app_now_ms());
+    if (!was)
+        store_announce(nodes->app->store, STORE_NODE, node->id);
+}
+
+/* Loading from the store. */
+
+struct load {
+    struct nodes *nodes;
+    char id[OL_KEY_CHARS + 1];
+};
+
+static void
+on_load(void *arg, int rc, const struct store_node *from)
+{
+    struct load *load = arg;
+    struct node *node;
+
+    if (rc != -ECANCELED &&
+        (node = nodes_find(load->nodes, load->id)) != NULL) {
+        node->loading = false;
+        if (rc == 0) {
+            nodes_update(load->nodes, node, from);
+            node_load(load->nodes, node, from);
+            if (from->life_ms > 0)
+                node_live(load->nodes, node,
+                          app_ticks_ms() + (int64_t)from->life_ms);
+        }
+    }
+    free(load);
+}
+
+void
+nodes_load(struct nodes *nodes, const char *id)
+{
+    struct node *node = nodes_find(nodes, id);
+    struct load *load;
+
+    if (node == NULL)
+        node = node_add(nodes, id);
+    if (node == NULL || node->loading)
+        return;
+    load = calloc(1, sizeof(*load));
+    if (load == NULL)
+        return;
+    load->nodes = nodes;
+    memcpy(load->id, node->id, sizeof(load->id));
+    if (store_node_load(nodes->app->store, node->id, on_load, load) != 0)
+        free(load);
+    else
+        node->loading = true;
+}
+
+static void nodes_follow(struct nodes *nodes);
+
+static void
+on_page(void *arg, int rc, const struct store_entry *list, size_t count)
+{
+    struct nodes *nodes = arg;
+    int64_t now = app_ticks_ms(), ahead = now - app_now_ms();
+    struct node *node;
+
+    if (rc == -ECANCELED)
+        return;
+    nodes->following = false;
+    for (size_t i = 0; i < count; i++) {
+        node = nodes_intern(nodes, list[i].id);
+        if (node == NULL)
+            continue;
+        node_live(nodes, node, (int64_t)list[i].score + ahead);
+        if (now - node->beat_ms > STORE_NODE_LIFE_MS / 2)
+            nodes_load(nodes, list[i].id); /* another process's: its load */
+    }
+    nodes->page = count == STORE_PAGE ? nodes->page + count : 0;
+    if (nodes->page != 0)
+        nodes_follow(nodes);
+}
+
+static void
+nodes_follow(struct nodes *nodes)
+{
+    if (!nodes->following && store_nodes(nodes->app->store, app_now_ms(),
+                                         nodes->page, on_page, nodes) == 0)
+        nodes->following = true;
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+    struct nodes *nodes = timer->data;
+    int64_t now = app_ticks_ms();
+    struct node *node, *next;
+
+    for (node = TAILQ_FIRST(&nodes->list); node != NULL; node = next) {
+        next = TAILQ_NEXT(node, link);
+        if (node->alive && node->alive_until_ms <= now) {
+            node->alive = false;
+            log_info("node %s at %s is not heard any more", node->id,
+                     node->url);
+            node_changed(nodes, node);
+        } else if (!node->alive && node->held == NULL && !node->loading &&
+                   node->alive_until_ms + NODES_FORGET_MS <= now) {
+            node_forget(nodes, node);
+        }
+    }
+    if (++nodes->ticks % (NODES_FOLLOW_MS / NODES_TICK_MS) == 0)
+        nodes_follow(nodes);
+}
+
+void
+nodes_refresh(struct nodes *nodes, bool fresh)
+{
+    struct node *node, *next;
+
+    for (node = TAILQ_FIRST(&nodes->list); fresh && node != NULL; node = next) {
+        next = TAILQ_NEXT(node, link);
+        node_forget(nodes, node);
+    }
+    nodes->page = 0;
+    nodes->following = false;
+    nodes_follow(nodes);
+}
+
+/* What changed. */
+
+uint64_t
+nodes_version(const struct nodes *nodes)
+{
+    return nodes->version;
+}
+
+struct node *
+nodes_first(const struct nodes *nodes)
+{
+    return TAILQ_FIRST(&nodes->list);
+}
+
+struct node *
+nodes_changed_after(const struct nodes *nodes, uint64_t version)
+{
+    struct node *node = TAILQ_LAST(&nodes->list, node_list), *found = NULL;
+
+    while (node != NULL && node->version > version) {
+        found = node;
+        node = TAILQ_PREV(node, node_list, link);
+    }
+    return found;
+}
+
+/* Creation. */
+
+int
+nodes_create(struct app *app, const struct nodes_events *events,
+             struct nodes **ret)
+{
+    struct nodes *nodes = calloc(1, sizeof(*nodes));
+
+    if (nodes == NULL)
+        return -ENOMEM;
+    nodes->app = app;
+    nodes->events = *events;
+    TAILQ_INIT(&nodes->list);
+    uv_timer_init(app->loop, &nodes->tick);
+    nodes->tick.data = nodes;
+    uv_timer_start(&nodes->tick, on_tick, NODES_TICK_MS, NODES_TICK_MS);
+    *ret = nodes;
+    return 0;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void
+nodes_free(struct nodes *nodes)
+{
+    struct node *node;
+
+    if (nodes == NULL)
+        return;
+    while ((node = TAILQ_FIRST(&nodes->list)) != NULL) {
+        tdelete(node, &nodes->tree, node_compare);
+        TAILQ_REMOVE(&nodes->list, node, link);
+        node_free(node);
+    }
+    uv_close((uv_handle_t *)&nodes->tick, on_closed);
+}

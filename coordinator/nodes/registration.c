@@ -1,0 +1,322 @@
+/*
+ * POST /v1/nodes: decode, check seq and URL in the store, call the node back
+ * with a nonce, register it.  Nothing is kept of a node whose call-back fails.
+ *
+ * Must not know what a node is used for.
+ */
+#include "coordinator/nodes/registration.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "coordinator/call.h"
+#include "coordinator/nodes/heartbeat.h"
+#include "coordinator/nodes/message.h"
+#include "coordinator/nodes/nodes.h"
+#include "net/log.h"
+#include "offload/encoding.h"
+#include "offload/json.h"
+#include "offload/jws.h"
+#include "offload/manifest.h"
+
+#define NONCE_BYTES 16
+
+struct registration {
+    struct call call;
+    bool counted; /* among app->callbacks */
+    char id[OL_KEY_CHARS + 1];
+    struct ol_key *key;
+    struct ol_jws jws; /* what message borrows from */
+    struct message_register message;
+    char *cidrs; /* JSON of those that hold an address it was seen at */
+    char nonce[OL_BASE64URL_LEN(NONCE_BYTES) + 1];
+    struct ol_addr seen, called;
+    char address[OL_ADDR_TEXT];
+};
+
+static void
+registration_release(struct call *call)
+{
+    struct registration *r = (struct registration *)call;
+
+    if (r->counted)
+        call->app->callbacks--;
+    ol_key_free(r->key);
+    ol_jws_clear(&r->jws);
+    free(r->cidrs);
+}
+
+static void
+store_refused(struct registration *r, int rc, uint64_t value)
+{
+    if (rc == -ESTALE)
+        call_json(&r->call, 409,
+                  json_pack("{s:s, s:I}", "error",
+                            "seq: not above the last one, go on from there",
+                            "seq", (json_int_t)value));
+    else if (rc == -EEXIST)
+        call_error(&r->call, 409,
+                   "url: %.200s is registered by another node; it is free a "
+                   "day after that node was last registered",
+                   r->message.url);
+    else if (rc == -ENOSPC)
+        call_error(&r->call, 403, "no node number is left");
+    else
+        call_busy(&r->call, "the store is away");
+    call_end(&r->call);
+}
+
+/* 3: it is a node. */
+
+static void
+on_registered(void *arg, int rc, uint64_t number)
+{
+    static struct log_kind registered = {.name = "registrations"};
+    struct registration *r = arg;
+    struct app *app = r->call.app;
+    struct store_node record = {.id = r->id,
+                                .key = r->message.key,
+                                .url = r->message.url,
+                                .zone = r->message.zone,
+                                .cidrs = r->cidrs,
+                                .number = number,
+                                .capacity = r->message.capacity,
+                                .rate = r->message.rate};
+    struct node *node;
+
+    if (rc != 0) {
+        store_refused(r, rc, number);
+        return;
+    }
+    node = nodes_intern(app->nodes, r->id);
+    if (node == NULL) {
+        call_busy(&r->call, "too many nodes are known");
+        call_end(&r->call);
+        return;
+    }
+    nodes_update(app->nodes, node, &record);
+    store_announce(app->store, STORE_NODE, r->id);
+    log_limited(&registered, LOG_INFO_, "node %s is registered as %llu at %s",
+                r->id, (unsigned long long)number, r->message.url);
+    call_json(&r->call, 200,
+              json_pack("{s:s, s:I, s:s, s:i, s:s, s:o}", "id", r->id, "n",
+                        (json_int_t)number, "address", r->address, "heartbeat",
+                        HEARTBEAT_MS / 1000, "store", store_id(app->store),
+                        "cidrs", json_loads(r->cidrs, 0, NULL)));
+    call_end(&r->call);
+}
+
+/* A node may only claim networks that it was seen in. */
+static int
+cidrs_keep(struct registration *r)
+{
+    json_t *list = json_array();
+    struct ol_cidr cidr;
+
+    for (size_t i = 0; i < r->message.cidr_count; i++) {
+        if (ol_cidr_parse(r->message.cidrs[i], &cidr, NULL) == 0 &&
+            (ol_cidr_contains(&cidr, &r->seen) ||
+             ol_cidr_contains(&cidr, &r->called)))
+            json_array_append_new(list, json_string(r->message.cidrs[i]));
+    }
+    r->cidrs = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return r->cidrs == NULL ? -ENOMEM : 0;
+}
+
+static void
+registration_store(struct registration *r)
+{
+    const struct store_node record = {.id = r->id,
+                                      .key = r->message.key,
+                                      .url = r->message.url,
+                                      .zone = r->message.zone,
+                                      .cidrs = r->cidrs,
+                                      .seq = r->message.seq,
+                                      .capacity = r->message.capacity,
+                                      .rate = r->message.rate};
+
+    if (store_node_register(r->call.app->store, &record, on_registered, r) != 0)
+        store_refused(r, -ENOTCONN, 0);
+}
+
+/* 2: the call-back. */
+
+static int
+callback_check(struct registration *r, const struct fetch_result *result,
+               struct ol_error *err)
+{
+    const char *id = app_id(r->call.app);
+    struct ol_jws jws;
+    int rc;
+
+    if (result->error != 0)
+        return ol_error_set(err, EPROTO, "%s", result->text);
+    if (result->status != 200)
+        return ol_error_set(err, EPROTO, "status %d", result->status);
+    rc = ol_jws_parse(result->body, result->body_len, OL_TYP_CALLBACK, &jws,
+                      err);
+    if (rc != 0)
+        return rc;
+    rc = ol_jws_verify(&jws, r->key, err);
+    if (rc == 0)
+        rc = message_claims(jws.payload, r->id, id, app_now(), err);
+    if (rc == 0)
+        rc = ol_claims_check_string(jws.payload, "nonce", r->nonce, err);
+    if (rc == 0)
+        rc = ol_claims_check_string(jws.payload, "url", r->message.url, err);
+    ol_jws_clear(&jws);
+    return rc;
+}
+
+static void
+on_callback(struct fetch *fetch, const struct fetch_result *result, void *arg)
+{
+    struct registration *r = arg;
+    struct ol_error err = {""};
+
+    (void)fetch;
+    r->call.fetch = NULL;
+    r->counted = false;
+    r->call.app->callbacks--;
+    if (callback_check(r, result, &err) != 0) {
+        call_error(&r->call, 403, "call-back to %.100s: %s", r->message.url,
+                   err.text);
+        call_end(&r->call);
+        return;
+    }
+    r->called = r->seen;
+    (void)ol_addr_parse(result->address, &r->called);
+    if (cidrs_keep(r) != 0) {
+        call_busy(&r->call, "no memory");
+        call_end(&r->call);
+        return;
+    }
+    registration_store(r);
+}
+
+static void
+callback_start(struct registration *r)
+{
+    char url[OL_URL_MAX + 160];
+    const struct fetch_request request = {.url = url,
+                                          .total_ms = REGISTRATION_CALLBACK_MS,
+                                          .on_done = on_callback,
+                                          .arg = r};
+    struct app *app = r->call.app;
+    uint8_t nonce[NONCE_BYTES];
+    int rc;
+
+    if (app->callbacks >= REGISTRATION_CALLBACKS ||
+        getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
+        call_busy(&r->call, "too many registrations at once");
+        call_end(&r->call);
+        return;
+    }
+    if (r->call.request != NULL &&
+        !app_may_call(app, http_peer(r->call.request), r->message.url)) {
+        call_slow(&r->call, "too many registrations from there or of that url");
+        call_end(&r->call);
+        return;
+    }
+    ol_base64url_encode(r->nonce, nonce, sizeof(nonce));
+    snprintf(url, sizeof(url), "%s/.well-known/offload-node?nonce=%s&aud=%s",
+             r->message.url, r->nonce, app_id(app));
+    rc = fetch_start(app->control, &request, &r->call.fetch);
+    if (rc == 0) {
+        app->callbacks++;
+        r->counted = true;
+        return;
+    }
+    if (rc == -EAGAIN)
+        call_busy(&r->call, "too many registrations at once");
+    else
+        call_error(&r->call, 403, "call-back: %.200s cannot be fetched", url);
+    call_end(&r->call);
+}
+
+/* 1: what it says. */
+
+static void
+on_checked(void *arg, int rc, uint64_t value)
+{
+    struct registration *r = arg;
+
+    if (rc != 0)
+        store_refused(r, rc, value);
+    else
+        callback_start(r);
+}
+
+static int
+registration_check(struct registration *r, struct ol_error *err)
+{
+    int rc = message_register(r->jws.payload, &r->message, err);
+
+    if (rc == 0)
+        rc = ol_key_from_x(r->message.key, strlen(r->message.key), &r->key,
+                           err) == 0
+                 ? 0
+                 : -EBADMSG;
+    if (rc == 0 && strcmp(ol_key_id(r->key), r->jws.kid) != 0)
+        rc = ol_error_set(err, EBADMSG, "kid: not the thumbprint of \"key\"");
+    if (rc == 0)
+        rc = ol_jws_verify(&r->jws, r->key, err);
+    if (rc == 0)
+        rc = message_claims(r->jws.payload, r->jws.kid, app_id(r->call.app),
+                            app_now(), err);
+    return rc;
+}
+
+static void
+registration_decide(struct registration *r)
+{
+    struct ol_error err = {""};
+    int rc = registration_check(r, &err);
+
+    if (rc != 0) {
+        call_error(&r->call, rc == -ETIME || rc == -EKEYREJECTED ? 401 : 400,
+                   "register: %s", err.text);
+        call_end(&r->call);
+        return;
+    }
+    if (store_node_check(r->call.app->store, r->id, r->message.url,
+                         r->message.seq, on_checked, r) != 0)
+        store_refused(r, -ENOTCONN, 0);
+}
+
+void
+registration_request(struct app *app, struct http_request *request)
+{
+    const struct sockaddr *peer = http_peer(request);
+    struct ol_error err = {""};
+    struct registration *r;
+    struct ol_jws jws;
+    const char *token;
+    size_t len;
+
+    token = http_body(request, &len);
+    if (len > REGISTRATION_MAX) {
+        reply_error(request, 413, "a registration may have %d bytes",
+                    REGISTRATION_MAX);
+        return;
+    }
+    if (ol_jws_parse(token, len, OL_TYP_REGISTER, &jws, &err) != 0) {
+        reply_error(request, 400, "register: %s", err.text);
+        return;
+    }
+    r = call_begin(app, request, sizeof(*r));
+    if (r == NULL) {
+        ol_jws_clear(&jws);
+        return;
+    }
+    r->call.release = registration_release;
+    r->jws = jws;
+    memcpy(r->id, jws.kid, sizeof(r->id));
+    if (ol_addr_from_sockaddr(peer, &r->seen) == 0)
+        ol_addr_text(&r->seen, r->address, sizeof(r->address));
+    registration_decide(r);
+}

@@ -1,0 +1,48 @@
+/*
+ * The sites that have joined, and which of them this process pushes to: a
+ * short lease in the store elects one process for each.
+ */
+#ifndef COORDINATOR_SITES_H
+#define COORDINATOR_SITES_H
+
+#include <stdbool.h>
+
+#include "coordinator/app.h"
+#include "coordinator/nodes/nodes.h"
+#include "offload/content.h"
+#include "offload/encoding.h"
+
+#define SITE_ID_CHARS OL_HEX_LEN(OL_HASH_BYTES)
+#define SITES_TICK_MS 50
+#define SITES_LEASE_MS 6000
+#define SITES_RENEW_MS 2000
+/* A site's keys and document are read again after this, or when they fail. */
+#define SITES_DOCUMENT_MS 1800000
+#define SITES_REFETCH_MS 60000
+/* A process that cannot read it so often, nor is answered by an instance for so
+ * long, leaves the site to others, and stays out for a while. */
+#define SITES_FAILURES 3
+#define SITES_SILENT_MS 60000
+#define SITES_OUT_MS 60000
+/* A site that neither joined nor synced for so long is forgotten. */
+#define SITES_KEPT_S (7 * 86400)
+/* An emptied store is noticed within STORE_POLL_MS: it has lost the sites, and
+ * is told them again; they are not gone. */
+#define SITES_GONE_MS 5000
+
+/* Hex SHA-256 of the site's iss. */
+void site_id(const char *iss, char ret[SITE_ID_CHARS + 1]);
+
+int sites_create(struct app *app, struct sites **ret);
+void sites_free(struct sites *sites);
+bool sites_have_room(const struct sites *sites);
+
+/* The store is up (again); fresh: it is told the sites that are known here. */
+void sites_refresh(struct sites *sites, bool fresh);
+/* It joined, perhaps at another process. */
+void sites_load(struct sites *sites, const char *id);
+void sites_held(struct sites *sites, const char *root);
+void sites_node_changed(struct sites *sites, struct node *node);
+void sites_node_forget(struct sites *sites, struct node *node);
+
+#endif

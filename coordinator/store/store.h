@@ -1,0 +1,241 @@
+/*
+ * What the coordinators of one Redis share.  Only this folder
+ * knows Redis; no reply leaves it.  Any number of coordinator processes use one Redis.
+ *
+ * Keys.  N: a node's id, S: a site's id, R: a content's root, all as in the
+ * protocol; U: hex SHA-256 of a URL.  Every call below is one round trip of at
+ * most two commands; its complexity is in brackets.
+ *
+ *   store          string  random id of this Redis, told to nodes
+ *   salt           string  16 bytes in base64url, for placement
+ *   node-number    counter the last node number given
+ *   nodes          zset    N -> ms until which it is alive       [log n]
+ *   sites          zset    S -> when it joined; at most STORE_SITES_MAX
+ *   changes        stream  at most STORE_CHANGES_MAX: "k" kind, "v" id,
+ *                          "p" process; read by all every STORE_POLL_MS
+ *   key:{N}        hash    seq n u key url zone cidrs capacity rate; 90 days
+ *   u:{U}          string  N, the one id of a URL; a day
+ *   node:{N}       hash    rate connections free; 30 s: liveness
+ *   a:{N}          zset    R -> ms when to offer it: assignments not yet
+ *                          acknowledged, at most 4096; an hour
+ *   ad:{N}         hash    R -> {S: "-" or, if offered, "+", and the
+ *                          assignment in JSON}, at most 8; an hour
+ *   r:{N}          set     R: releases to tell, at most 4096; an hour.  A
+ *                          hint: c:{R}:w:N decides, so each is told again
+ *                          when the node lists the content again
+ *   site:{S}       hash    iss joined seen seq synced epoch contents; seen:
+ *                          when it joined last
+ *   lease:{S}      string  the process that pushes to the site; some seconds
+ *   c:{R}:meta     hash    iss sub size until; two hours, renewed by the
+ *                          pusher of the first site; of another after `until`
+ *   c:{R}:s        zset    S -> s until which it offers the content, renewed
+ *                          with meta.  When the last one does so no more,
+ *                          meta, holders and bitmaps go with it
+ *   c:{R}:w:N      zset    S -> s until which the site wants N to hold it, at
+ *                          most STORE_SITES_MAX; two hours, renewed by
+ *                          pushers.  None: N is no holder, and is released
+ *   c:{R}:h        zset    N -> s until which it holds; 15 min
+ *   c:{R}:b        hash    N -> "have/count bitmap" of incomplete holders
+ *
+ * Connection: reconnects by itself with a growing, jittered pause.  While it
+ * is away, and while more than STORE_PENDING_MAX commands are unanswered,
+ * calls fail at once; an answer that takes more than STORE_ANSWER_MS counts as
+ * a lost connection.
+ */
+#ifndef COORDINATOR_STORE_H
+#define COORDINATOR_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "offload/error.h"
+#include "offload/key.h"
+#include "offload/rendezvous.h"
+
+#define STORE_PENDING_MAX 16384
+#define STORE_ANSWER_MS 3000
+#define STORE_POLL_MS 500
+#define STORE_CHANGES_MAX 65536
+#define STORE_SITES_MAX 4096
+#define STORE_NODE_LIFE_MS 30000
+#define STORE_HOLDING_LIFE_S 900
+#define STORE_CONTENT_LIFE_S 7200
+#define STORE_CONTENT_LAPSE_S 1800 /* not renewed: another site's */
+#define STORE_ID_CHARS 22
+
+struct store;
+
+enum store_change {
+    STORE_NODE = 'n',     /* a node registered, or came alive */
+    STORE_SITE = 's',     /* a site joined */
+    STORE_ASSIGNED = 'a', /* a node has new assignments */
+    STORE_HELD = 'h',     /* a content's holders have changed */
+};
+
+struct store_events {
+    /* After each connect; fresh: this Redis is another than before. */
+    void (*on_up)(void *arg, bool fresh);
+    /* By any process, this one included (then before the call returns). */
+    void (*on_change)(void *arg, enum store_change what, const char *id);
+    void *arg;
+};
+
+/* url: "unix:/path" or "redis://[:password@]host[:port][/db]". */
+int store_create(uv_loop_t *loop, const char *url,
+                 const struct store_events *events, struct store **ret,
+                 struct ol_error *err);
+/* Calls back all that is open with -ECANCELED.  NULL is legal. */
+void store_free(struct store *store);
+bool store_is_up(const struct store *store);
+/* Up, and less than half of what may be pending is. */
+bool store_has_room(const struct store *store);
+const char *store_id(const struct store *store); /* "" before the first one */
+const uint8_t *store_salt(const struct store *store);
+
+/* Tells all processes; lost without harm while Redis is away. */
+void store_announce(struct store *store, enum store_change what,
+                    const char *id);
+
+/*
+ * Calls.  Each returns 0 and calls back later, once; or -ENOTCONN (Redis is
+ * away) or -EAGAIN (too much is pending) and does not.  Call-backs get rc: 0,
+ * -EIO (Redis failed meanwhile), -ECANCELED, or what is noted.  What they are
+ * given is theirs for the call only.
+ */
+
+/* rc -ESTALE: value is the last seq; -EEXIST: the URL is another node's;
+ * -ENOENT: unknown; -ENOSPC: no number is left. */
+typedef void store_value_fn(void *arg, int rc, uint64_t value);
+
+/* [log n] */
+int store_node_check(struct store *store, const char *id, const char *url,
+                     uint64_t seq, store_value_fn *done, void *arg);
+
+struct store_node {
+    const char *id, *key, *url, *zone;
+    const char *cidrs; /* JSON array of strings */
+    uint64_t number, seq, capacity, rate;
+    uint64_t load_rate, load_connections, load_free;
+    uint64_t life_ms; /* left; 0: not alive */
+};
+/* value: its number. [log n] */
+int store_node_register(struct store *store, const struct store_node *node,
+                        store_value_fn *done, void *arg);
+/* Compares and stores seq and renews its life. [log n] */
+int store_node_beat(struct store *store, const struct store_node *node,
+                    store_value_fn *done, void *arg);
+/* In the index; after a beat that was accepted. [log n] */
+void store_node_alive(struct store *store, const char *id, int64_t now_ms);
+
+typedef void store_node_fn(void *arg, int rc, const struct store_node *node);
+/* rc -ENOENT: unknown. [1] */
+int store_node_load(struct store *store, const char *id, store_node_fn *done,
+                    void *arg);
+
+/* One page of an index, in order of score. */
+struct store_entry {
+    const char *id;
+    double score;
+};
+typedef void store_page_fn(void *arg, int rc, const struct store_entry *list,
+                           size_t count);
+#define STORE_PAGE 512
+/* Nodes that are alive at now_ms, from position `offset`. [log n + page] */
+int store_nodes(struct store *store, int64_t now_ms, size_t offset,
+                store_page_fn *done, void *arg);
+int store_sites(struct store *store, size_t offset, store_page_fn *done,
+                void *arg);
+
+/* What a site wants of a node: to hold one content. */
+struct store_want {
+    const char *site, *root, *node;
+    const char *json; /* the whole assignment as the node gets it */
+    bool tell;        /* even if the site has wanted it before */
+};
+/* Announces the assignment, if there is one. [log n] */
+void store_want(struct store *store, const struct store_want *want,
+                int64_t now_ms);
+/* If no other site wants it, the node is told that it is released, and is no
+ * holder any more, which is announced. [log n] */
+void store_unwant(struct store *store, const struct store_want *want,
+                  int64_t now_s);
+/* The node has them: at most STORE_ROOTS_MAX. [count log n] */
+#define STORE_ROOTS_MAX 512
+void store_settle(struct store *store, const char *id, const char *const *roots,
+                  size_t count);
+
+#define STORE_ASSIGN_PAGE 64
+typedef void store_texts_fn(void *arg, int rc, const char *const *texts,
+                            size_t count);
+/*
+ * The JSON of what is due now, at most STORE_ASSIGN_PAGE, which is then put
+ * off by later_ms. [page log n]
+ */
+int store_assigned(struct store *store, const char *id, int64_t now_ms,
+                   int64_t later_ms, store_texts_fn *done, void *arg);
+/* Takes at most STORE_RELEASE_PAGE releases: their roots. [page] */
+#define STORE_RELEASE_PAGE 512
+int store_released(struct store *store, const char *id, store_texts_fn *done,
+                   void *arg);
+
+/* Holdings.  What no site wants the node to hold is released instead. */
+/* bitmap: "" or "have/count bitmap".  Announces a change. [log n] */
+void store_hold(struct store *store, const char *root, const char *id,
+                const char *bitmap, int64_t now_s);
+void store_drop(struct store *store, const char *root, const char *id);
+
+struct store_content {
+    const char *site, *iss, *sub;
+    uint64_t size;
+};
+/* [1] */
+void store_content_put(struct store *store, const char *root,
+                       const struct store_content *content, int64_t now_s);
+/* The site offers it no more; if no other does, it is not known any more. [1]
+ */
+void store_content_gone(struct store *store, const char *root, const char *site,
+                        const char *iss, int64_t now_s);
+
+struct store_holder {
+    const char *id;
+    bool complete;
+    uint64_t have; /* pieces, if not complete */
+};
+#define STORE_HOLDERS 256
+typedef void store_holders_fn(void *arg, int rc, uint64_t size,
+                              const struct store_holder *list, size_t count);
+/* At most STORE_HOLDERS, those heard last first; rc -ENOENT: no such content.
+ * [log n + holders] */
+int store_holders(struct store *store, const char *root, int64_t now_s,
+                  store_holders_fn *done, void *arg);
+
+/* Sites. */
+struct store_site {
+    const char *iss, *epoch;
+    uint64_t joined, synced, contents;
+};
+/* value: 1 if it is new.  Announces it. [log n] */
+int store_site_put(struct store *store, const char *id, const char *iss,
+                   int64_t now_s, store_value_fn *done, void *arg);
+typedef void store_site_fn(void *arg, int rc, const struct store_site *site);
+/* rc -ENOENT: unknown. [1] */
+int store_site_get(struct store *store, const char *id, store_site_fn *done,
+                   void *arg);
+/* If it neither joined nor synced since before_s; value: 1 if the store does
+ * not know it (any more). [log n] */
+int store_site_forget(struct store *store, const char *id, int64_t before_s,
+                      store_value_fn *done, void *arg);
+void store_site_synced(struct store *store, const char *id,
+                       const struct store_site *site);
+/* value: the next seq, at least floor.  rc -ENOENT: no such site. [1] */
+int store_site_seq(struct store *store, const char *id, uint64_t floor,
+                   store_value_fn *done, void *arg);
+/* value: 1 if this process has the lease for life_ms from now on. [1] */
+int store_lease(struct store *store, const char *id, unsigned life_ms,
+                store_value_fn *done, void *arg);
+void store_lease_drop(struct store *store, const char *id);
+
+#endif
