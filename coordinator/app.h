@@ -27,12 +27,14 @@
 struct beats;
 struct call;
 struct nodes;
+struct options;
 struct sites;
 
 struct app {
     uv_loop_t *loop;
+    const struct options *options;
+    unsigned worker; /* 0 .. options->workers - 1 */
     struct ol_key *key;
-    unsigned holders; /* wanted for each content */
     struct store *store;
     struct fetcher *control, *pusher;
     struct httpd *httpd;

@@ -201,7 +201,7 @@ coordinator_run(const struct options *o)
     struct ol_error err = {""};
     int rc;
 
-    app->holders = o->holders;
+    app->options = o;
     app->loop = uv_default_loop();
     TAILQ_INIT(&app->calls);
     pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);

@@ -105,7 +105,12 @@ options_parse(int argc, char **argv, struct options *ret, struct ol_error *err)
                         .listen = "127.0.0.1:8090",
                         .redis = "redis://127.0.0.1:6379",
                         .key = "coordinator.pem",
+                        .workers = 1,
                         .holders = HOLDERS_DEFAULT,
+                        .holders_max = PLACEMENT_HOLDERS_MAX,
+                        .audit_rate = 2 << 20,
+                        .tracker = true,
+                        .announce_interval = 1800,
                         .level = LOG_INFO_};
     int c, at;
 

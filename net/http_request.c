@@ -107,6 +107,13 @@ http_peer(const struct http_request *r)
 }
 
 void
+http_client(const struct http_request *r, struct ol_addr *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    (void)ol_addr_from_sockaddr(http_peer(r), ret);
+}
+
+void
 http_set_context(struct http_request *r, void *context,
                  void (*on_close)(struct http_request *request, void *context))
 {

@@ -18,13 +18,15 @@
 #include <uv.h>
 
 #include "offload/error.h"
+#include "offload/netaddr.h"
 
 struct httpd;
 struct http_request;
 
 struct httpd_options {
-    const char *listen;       /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
-    unsigned max_connections; /* 0: 1024 */
+    const char *listen; /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
+    const struct ol_cidrs *proxies; /* borrowed; NULL: none.  http_client */
+    unsigned max_connections;       /* 0: 1024 */
     unsigned max_connections_per_address; /* 0: no limit */
     size_t max_body; /* beyond: 413 and close. 0: 0 (any body is refused) */
     unsigned idle_s; /* slow or idle clients are closed. 0: 30 */
@@ -52,6 +54,11 @@ const char *http_query(const struct http_request *request);
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_len);
 const struct sockaddr *http_peer(const struct http_request *request);
+/*
+ * Whom it is from: the connection's address, or, if that is in `proxies`, the
+ * last address of X-Forwarded-For that is not; canonical (no ::ffff:a.b.c.d).
+ */
+void http_client(const struct http_request *request, struct ol_addr *ret);
 
 /* For requests that are kept: the client may go before the answer. */
 void http_set_context(struct http_request *request, void *context,

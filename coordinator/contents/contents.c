@@ -5,6 +5,7 @@
  * Must not know HTTP, leases or how a sync is sent.
  */
 #include "coordinator/contents/table.h"
+#include "coordinator/options.h"
 
 #include <errno.h>
 #include <search.h>
@@ -234,7 +235,7 @@ is_displaced(const struct contents *contents, const struct content *c,
 
     if (content_is_placed(c, node))
         return !node->alive;
-    return node->alive && (c->placed_count < contents->app->holders ||
+    return node->alive && (c->placed_count < contents->app->options->holders ||
                            placement_score(store_salt(contents->app->store),
                                            c->root, &scored) > c->placed_min);
 }

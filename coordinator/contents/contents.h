@@ -67,4 +67,17 @@ size_t contents_full_take(struct contents *contents, unsigned instance,
                           struct sync_content *ret, size_t max);
 void contents_full_end(struct contents *contents, unsigned instance);
 
+/*
+ * Any content with any of its holders that are alive, by a random number;
+ * false if there is none.  Pointers last until the next call.
+ */
+struct contents_holding {
+    const char *root, *sub; /* hex; a path of the site */
+    uint64_t size;
+    struct node *node;
+    bool complete;
+};
+bool contents_sample(const struct contents *contents, uint32_t random,
+                     struct contents_holding *ret);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/options.h"
 #include "offload/encoding.h"
 
 #define PUMP_PAUSE_MS 10 /* when the store has no room */
@@ -121,9 +122,9 @@ content_place(struct contents *contents, struct content *c)
     bool same = c->assigned;
 
     nodes = scratch_fill(contents, c);
-    count = placement_pick(store_salt(contents->app->store), c->root,
-                           contents->scratch, nodes, contents->app->holders,
-                           picked, &c->placed_min);
+    count = placement_pick(
+        store_salt(contents->app->store), c->root, contents->scratch, nodes,
+        contents->app->options->holders, picked, &c->placed_min);
     same = same && count == c->placed_count;
     for (size_t i = 0; i < count; i++)
         same = same && content_is_placed(c, contents->scratch_nodes[picked[i]]);
@@ -158,7 +159,7 @@ is_held(const struct contents *contents, const struct content *c, bool whole)
     for (size_t i = 0; i < c->holder_count; i++)
         if (c->holders[i].node->alive && (c->holders[i].complete || !whole))
             held += content_is_placed(c, c->holders[i].node);
-    return held == c->placed_count && held >= contents->app->holders;
+    return held == c->placed_count && held >= contents->app->options->holders;
 }
 
 /* Once those that are to hold it do, the others need not. */

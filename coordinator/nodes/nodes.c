@@ -117,6 +117,13 @@ nodes_find(struct nodes *nodes, const char *id)
     return found == NULL ? NULL : *found;
 }
 
+bool
+node_takes(const struct node *node, const char *site_id)
+{
+    (void)site_id;
+    return node_is_listed(node) && !node->draining;
+}
+
 static struct node *
 node_add(struct nodes *nodes, const char *id)
 {

@@ -35,6 +35,9 @@ struct node {
     int64_t alive_until_ms; /* by app_ticks_ms */
     int64_t beat_ms;        /* the last heartbeat to this process */
     bool alive;
+    bool excluded; /* banned: it is as if it were not there */
+    bool unlisted; /* not named to anyone until an audit succeeds */
+    bool draining; /* nothing new is placed on it */
     bool loading;
     uint64_t version;  /* of its last change */
     struct beat *held; /* heartbeat.c's */
@@ -48,6 +51,15 @@ struct nodes_events {
     void (*on_forget)(void *arg, struct node *node);
     void *arg;
 };
+
+/* Whether anything of that site may be placed on it. */
+bool node_takes(const struct node *node, const char *site_id);
+/* Whether it may be named to clients, sites and other nodes. */
+static inline bool
+node_is_listed(const struct node *node)
+{
+    return node->alive && !node->excluded && !node->unlisted;
+}
 
 int nodes_create(struct app *app, const struct nodes_events *events,
                  struct nodes **ret);

@@ -104,6 +104,13 @@ decode_bool(const json_t *obj, const char *name, bool *ret,
     return 0;
 }
 
+/* What may be absent. */
+static int
+decode_optional(int rc)
+{
+    return rc == -ENOENT ? 0 : rc;
+}
+
 static int
 decode_entry(const json_t *obj, struct sync_entry *ret, struct ol_error *err)
 {
@@ -115,7 +122,8 @@ decode_entry(const json_t *obj, struct sync_entry *ret, struct ol_error *err)
     if (rc == 0)
         rc = decode_bool(obj, "gone", &ret->gone, err);
     ret->sub = "";
-    ret->size = 0;
+    ret->size = ret->demand = 0;
+    ret->has_infohash = false;
     if (rc != 0 || ret->gone)
         return rc;
     rc = ol_json_string(obj, "sub", OL_SUB_MAX, &ret->sub, err);
@@ -123,7 +131,51 @@ decode_entry(const json_t *obj, struct sync_entry *ret, struct ol_error *err)
         rc = ol_json_uint(obj, "size", OL_CONTENT_MAX, &ret->size, err);
     if (rc == 0 && (ret->sub[0] != '/' || ret->size == 0))
         rc = ol_error_set(err, EBADMSG, "contents: no path or no size");
+    if (rc == 0)
+        rc = decode_optional(
+            ol_json_uint(obj, "demand", UINT64_MAX >> 11, &ret->demand, err));
+    if (rc == 0 && json_object_get(obj, "infohash") != NULL) {
+        rc = ol_json_hex(obj, "infohash", ret->infohash, OL_SHA1_BYTES, err);
+        ret->has_infohash = rc == 0;
+    }
     return rc;
+}
+
+static int
+decode_account(const json_t *obj, struct sync_account *ret,
+               struct ol_error *err)
+{
+    uint8_t raw[OL_KEY_BYTES];
+    int rc;
+
+    if (!json_is_object(obj))
+        return ol_error_set(err, EBADMSG, "nodes: an entry is no object");
+    rc = ol_json_bytes(obj, "id", raw, sizeof(raw), err);
+    if (rc == 0)
+        rc = ol_json_string(obj, "id", OL_KEY_CHARS + 1, &ret->node, err);
+    if (rc == 0)
+        rc = ol_json_uint(obj, "serial", UINT64_MAX >> 11, &ret->serial, err);
+    if (rc == 0)
+        rc = ol_json_uint(obj, "bytes", UINT64_MAX >> 11, &ret->bytes, err);
+    if (rc == 0)
+        rc = ol_json_uint(obj, "failed", UINT64_MAX >> 11, &ret->failed, err);
+    return rc;
+}
+
+static int
+decode_accounts(const json_t *payload, struct sync_answer *ret,
+                struct ol_error *err)
+{
+    json_t *list = NULL;
+    int rc;
+
+    rc = ol_json_array(payload, "nodes", SYNC_ANSWER_ACCOUNTS, &list, err);
+    if (rc != 0)
+        return decode_optional(rc);
+    for (size_t i = 0; i < json_array_size(list) && rc == 0; i++)
+        rc = decode_account(json_array_get(list, i), &ret->accounts[i], err);
+    ret->account_count = json_array_size(list);
+    return rc == -ENOENT ? -EBADMSG : rc;
 }
 
 int
@@ -134,7 +186,7 @@ sync_decode(const json_t *payload, struct sync_answer *ret,
     json_t *list = NULL;
     int rc;
 
-    memset(ret, 0, offsetof(struct sync_answer, entries));
+    memset(ret, 0, offsetof(struct sync_answer, accounts));
     rc = ol_json_uint(payload, "seq", UINT64_MAX >> 11, &ret->seq, err);
     if (rc == 0)
         rc = ol_json_uint(payload, "clock", UINT64_MAX >> 11, &ret->clock, err);
@@ -151,6 +203,9 @@ sync_decode(const json_t *payload, struct sync_answer *ret,
     if (rc != 0 && rc != -ENOENT)
         return rc;
     ret->need_full = need != NULL && strcmp(need, "full") == 0;
+    rc = decode_accounts(payload, ret, err);
+    if (rc != 0)
+        return rc;
     rc = ol_json_array(payload, "contents", SYNC_ANSWER_ENTRIES, &list, err);
     if (rc != 0)
         return rc == -ENOENT ? 0 : rc;

@@ -20,6 +20,7 @@
 #define SYNC_CONTENTS 128  /* in one body; all of these fit into 48 KiB */
 #define SYNC_CIDRS 8       /* told of one node */
 #define SYNC_ANSWER_ENTRIES 1024
+#define SYNC_ANSWER_ACCOUNTS 64
 
 enum { SYNC_HOLDS_ALL = 1, SYNC_ASSIGNED = 2 };
 
@@ -56,7 +57,15 @@ struct sync_entry {
     uint8_t root[OL_HASH_BYTES];
     const char *sub; /* "" if gone */
     uint64_t size;
-    bool gone;
+    uint64_t demand; /* requests, in all of this epoch */
+    uint8_t infohash[OL_SHA1_BYTES];
+    bool gone, has_infohash;
+};
+
+/* What receipts say of a node, in one account (protocol section 4). */
+struct sync_account {
+    const char *node; /* its id */
+    uint64_t serial, bytes, failed;
 };
 
 /* Strings are borrowed from the payload. */
@@ -65,7 +74,8 @@ struct sync_answer {
     uint8_t epoch[SYNC_EPOCH_BYTES];
     const char *epoch_text;
     bool need_full, more;
-    size_t count;
+    size_t count, account_count;
+    struct sync_account accounts[SYNC_ANSWER_ACCOUNTS];
     struct sync_entry entries[SYNC_ANSWER_ENTRIES];
 };
 

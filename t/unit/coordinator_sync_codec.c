@@ -10,6 +10,8 @@
 #include "offload/jws.h"
 #include "tap.h"
 
+#define NODE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define INFOHASH "0011223344556677889900112233445566778844"
 #define ROOT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define EPOCH "AAECAwQFBgcICQoLDA0ODw"
 
@@ -154,12 +156,19 @@ test_decode(void)
            "the least answer");
     ok(!answer.need_full && !answer.more && answer.count == 0, "says nothing");
     is_int(decode("{\"seq\":1,\"epoch\":\"" EPOCH "\",\"clock\":9,"
-                  "\"nodes\":[{\"id\":\"x\",\"bytes\":5,\"failed\":0}],"
+                  "\"nodes\":[{\"id\":\"" NODE "\",\"serial\":2,"
+                  "\"bytes\":5,\"failed\":1}],"
                   "\"contents\":[{\"root\":\"" ROOT "\",\"sub\":\"/a\","
-                  "\"size\":5,\"demand\":3,\"infohash\":\"f00d\"}]}",
+                  "\"size\":5,\"demand\":3,\"infohash\":\"" INFOHASH "\"}]}",
                   &err),
            0, "an answer with receipts and an infohash");
-    ok(answer.clock == 9 && answer.count == 1, "is as good without them");
+    ok(answer.entries[0].demand == 3 && answer.entries[0].has_infohash &&
+           answer.entries[0].infohash[19] == 0x44,
+       "a content's demand and infohash");
+    ok(answer.account_count == 1 && answer.accounts[0].serial == 2 &&
+           answer.accounts[0].bytes == 5 && answer.accounts[0].failed == 1,
+       "an account");
+    is_str(answer.accounts[0].node, NODE, "whose it is");
 }
 
 static void
@@ -168,6 +177,11 @@ test_refuse(void)
 #define HEAD "{\"seq\":1,\"epoch\":\"" EPOCH "\",\"clock\":0,"
     static const char *const bad[] = {
         "{}",
+        HEAD "\"nodes\":[{\"id\":\"x\",\"serial\":1,\"bytes\":5,"
+             "\"failed\":0}]}",
+        HEAD "\"nodes\":[{\"id\":\"" NODE "\",\"bytes\":5,\"failed\":0}]}",
+        HEAD "\"contents\":[{\"root\":\"" ROOT "\",\"sub\":\"/a\","
+             "\"size\":5,\"infohash\":\"f00d\"}]}",
         "{\"seq\":1,\"clock\":0}",
         "{\"seq\":1,\"epoch\":\"AAEC\",\"clock\":0}",
         "{\"seq\":\"1\",\"epoch\":\"" EPOCH "\",\"clock\":0}",

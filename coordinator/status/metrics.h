@@ -1,0 +1,53 @@
+/*
+ * Counters and gauges of this process for GET /metrics (Prometheus text
+ * format 0.0.4).
+ *
+ * The workers of one coordinator share them: each adds to a slot of its own in
+ * memory that was mapped before the fork, and whoever is asked sums up all.
+ * Numbers are 64-bit, only grow (counters) or are set (gauges), and may be read
+ * by others while they are written.
+ */
+#ifndef COORDINATOR_STATUS_METRICS_H
+#define COORDINATOR_STATUS_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define METRICS_WORKERS 64
+
+/* X(identifier, kind, name and labels, help); one name's rows stand together */
+#define METRICS(X)                                                             \
+    X(M_REQUESTS, counter, "offload_http_requests_total",                      \
+      "HTTP requests answered")                                                \
+    X(M_REGISTRATIONS, counter,                                                \
+      "offload_registrations_total{result=\"accepted\"}",                      \
+      "Registrations of nodes")                                                \
+    X(M_REGISTRATIONS_REFUSED, counter,                                        \
+      "offload_registrations_total{result=\"refused\"}", "")                   \
+    X(M_HEARTBEATS, counter, "offload_heartbeats_total",                       \
+      "Heartbeats of nodes taken")                                             \
+    X(M_SYNCS, counter, "offload_syncs_total{result=\"ok\"}",                  \
+      "Exchanges with instances of sites")                                     \
+    X(M_SYNCS_FAILED, counter, "offload_syncs_total{result=\"failed\"}", "")   \
+    X(M_STORE_ERRORS, counter, "offload_store_errors_total",                   \
+      "Commands that Redis did not answer, or with an error")
+
+enum metric {
+#define METRICS_ENUM(id, kind, name, help) id,
+    METRICS(METRICS_ENUM)
+#undef METRICS_ENUM
+        METRICS_COUNT
+};
+
+/* Before the fork; without it there is one slot.  -ENOMEM. */
+int metrics_share(void);
+/* Which slot this process adds to, 0 .. METRICS_WORKERS - 1. */
+void metrics_worker(unsigned worker);
+void metrics_add(enum metric metric, uint64_t n);
+void metrics_set(enum metric metric, uint64_t value);
+/* Of all workers together. */
+uint64_t metrics_read(enum metric metric);
+/* The whole text; the caller frees it.  NULL without memory. */
+char *metrics_dump(size_t *ret_len);
+
+#endif
