@@ -51,7 +51,7 @@ UNIT_TESTS := $(patsubst t/unit/%.c,$(B)/t/%,$(wildcard t/unit/*.c))
 all: $(PROGRAMS) ## build the programs
 
 $(B)/offload-coordinator: $(call obj,$(COORDINATOR_SRC))
-$(B)/offload-coordinator: LDLIBS += -lhiredis
+$(B)/offload-coordinator: LDLIBS += -lhiredis -lmaxminddb
 $(B)/offload-node: $(call obj,$(NODE_SRC))
 $(B)/offload: $(call obj,$(CLIENT_SRC))
 $(PROGRAMS): $(B)/libolnet.a $(B)/liboffload.a $(B)/sources
@@ -80,7 +80,7 @@ $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) -It/unit $(ALL_CFLAGS) -MMD -MP -o $@ $< \
-	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis $(NET_LIBS) \
+	    $(B)/libolnet.a $(B)/liboffload.a -lhiredis -lmaxminddb $(NET_LIBS) \
 	    $(LIB_LIBS) -lpthread
 
 # Both change only when the command line does, or a file comes or goes.

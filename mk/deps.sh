@@ -13,7 +13,7 @@ packages() {
     build)
         echo gcc libc6-dev make pkg-config libjansson-dev libuv1-dev \
             libmicrohttpd-dev libhiredis-dev libcurl4-openssl-dev libssl-dev \
-            nginx-dev
+            libmaxminddb-dev nginx-dev
         ;;
     run)
         echo nginx redis-server openssl ca-certificates curl perl

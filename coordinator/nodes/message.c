@@ -80,6 +80,69 @@ cidrs_decode(const json_t *payload, struct message_register *ret,
     return 0;
 }
 
+/* A site's origin, in its one spelling. */
+static int
+site_check(const char *text, const char *member, struct ol_error *err)
+{
+    struct ol_origin origin;
+
+    if (text == NULL)
+        return ol_error_set(err, EBADMSG, "%s: not a string", member);
+    if (ol_origin_parse_bare(text, strlen(text), &origin, err) != 0)
+        return -EBADMSG;
+    if (strcmp(origin.text, text) != 0)
+        return ol_error_set(err, EBADMSG, "%s: \"%.100s\" must be \"%.100s\"",
+                            member, text, origin.text);
+    return 0;
+}
+
+static int
+sites_decode(const json_t *payload, struct message_register *ret,
+             struct ol_error *err)
+{
+    json_t *list = NULL, *entry;
+    size_t i;
+    int rc;
+
+    rc = ol_json_array(payload, "sites", MESSAGE_SITES, &list, err);
+    if (rc != 0)
+        return optional(rc);
+    if (json_array_size(list) == 0)
+        return ol_error_set(err, EBADMSG,
+                            "sites: none; leave it out to serve all");
+    json_array_foreach(list, i, entry)
+    {
+        rc = site_check(json_string_value(entry), "sites", err);
+        if (rc != 0)
+            return rc;
+        ret->sites[i] = json_string_value(entry);
+    }
+    ret->site_count = json_array_size(list);
+    return 0;
+}
+
+/* What the node may leave out. */
+static int
+terms_decode(const json_t *payload, struct message_register *ret,
+             struct ol_error *err)
+{
+    int rc;
+
+    ret->weight = MESSAGE_WEIGHT_MAX;
+    ret->invitation = "";
+    rc = optional(
+        ol_json_uint(payload, "weight", MESSAGE_WEIGHT_MAX, &ret->weight, err));
+    if (rc == 0 && ret->weight == 0)
+        rc = ol_error_set(err, EBADMSG, "weight: from 1 to %d percent",
+                          MESSAGE_WEIGHT_MAX);
+    if (rc == 0)
+        rc = optional(ol_json_string(payload, "invitation", MESSAGE_INVITATION,
+                                     &ret->invitation, err));
+    if (rc == 0)
+        rc = sites_decode(payload, ret, err);
+    return rc;
+}
+
 int
 message_register(const json_t *payload, struct message_register *ret,
                  struct ol_error *err)
@@ -107,6 +170,8 @@ message_register(const json_t *payload, struct message_register *ret,
         rc = zone_check(ret->zone, err);
     if (rc == 0)
         rc = cidrs_decode(payload, ret, err);
+    if (rc == 0)
+        rc = terms_decode(payload, ret, err);
     if (rc != 0)
         return rc;
     if (ol_origin_parse_bare(ret->url, strlen(ret->url), &origin, err) != 0)
@@ -218,6 +283,82 @@ dropped_decode(const json_t *payload, struct message_heartbeat *ret,
     return 0;
 }
 
+/* Bytes without the epoch that they are counted in mean nothing. */
+static int
+served_decode(const json_t *payload, struct message_heartbeat *ret,
+              struct ol_error *err)
+{
+    json_t *list = NULL, *entry;
+    struct message_served *served;
+    size_t i;
+    int rc;
+
+    rc = ol_json_array(payload, "served", MESSAGE_SERVED, &list, err);
+    if (rc != 0)
+        return optional(rc);
+    if (json_array_size(list) == 0)
+        return 0;
+    rc = ol_json_bytes(payload, "epoch", ret->epoch, MESSAGE_EPOCH, err);
+    if (rc != 0)
+        return required(rc);
+    json_array_foreach(list, i, entry)
+    {
+        if (!json_is_object(entry))
+            return ol_error_set(err, EBADMSG, "served: not an object");
+        served = &ret->served[i];
+        served->iss = json_string_value(json_object_get(entry, "iss"));
+        rc = site_check(served->iss, "served: iss", err);
+        if (rc == 0)
+            rc = ol_json_uint(entry, "bytes", MESSAGE_SEQ_MAX, &served->bytes,
+                              err);
+        if (rc != 0)
+            return required(rc);
+        ret->served_count++;
+    }
+    return 0;
+}
+
+static int
+wrong_decode(const json_t *payload, struct message_heartbeat *ret,
+             struct ol_error *err)
+{
+    uint8_t raw[OL_HASH_BYTES];
+    json_t *list = NULL, *entry;
+    const char *id;
+    size_t i;
+    int rc;
+
+    rc = ol_json_array(payload, "wrong", MESSAGE_WRONG, &list, err);
+    if (rc != 0)
+        return optional(rc);
+    json_array_foreach(list, i, entry)
+    {
+        id = json_string_value(json_object_get(entry, "id"));
+        if (id == NULL ||
+            ol_base64url_decode_exact(raw, sizeof(raw), id, strlen(id)) != 0)
+            return ol_error_set(err, EBADMSG, "wrong: id: not a node's id");
+        rc = root_decode(json_string_value(json_object_get(entry, "root")),
+                         ret->wrong[i].root, err);
+        if (rc != 0)
+            return rc;
+        ret->wrong[i].id = id;
+        ret->wrong_count++;
+    }
+    return 0;
+}
+
+static int
+drain_decode(const json_t *payload, struct message_heartbeat *ret,
+             struct ol_error *err)
+{
+    const json_t *drain = json_object_get(payload, "drain");
+
+    if (drain != NULL && !json_is_boolean(drain))
+        return ol_error_set(err, EBADMSG, "drain: neither true nor false");
+    ret->drain = json_is_true(drain);
+    return 0;
+}
+
 int
 message_heartbeat(const json_t *payload, struct message_heartbeat *ret,
                   struct ol_error *err)
@@ -248,6 +389,12 @@ message_heartbeat(const json_t *payload, struct message_heartbeat *ret,
         rc = holdings_decode(payload, ret, err);
     if (rc == 0)
         rc = dropped_decode(payload, ret, err);
+    if (rc == 0)
+        rc = drain_decode(payload, ret, err);
+    if (rc == 0)
+        rc = served_decode(payload, ret, err);
+    if (rc == 0)
+        rc = wrong_decode(payload, ret, err);
     return rc;
 }
 

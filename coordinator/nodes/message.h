@@ -6,6 +6,7 @@
 #define COORDINATOR_MESSAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,12 @@
 #define MESSAGE_SEQ_MAX ((UINT64_C(1) << 53) - 1)
 #define MESSAGE_WAIT_MAX_MS 10000
 #define MESSAGE_CIDRS 64
+#define MESSAGE_SITES 64
+#define MESSAGE_WEIGHT_MAX 100
+#define MESSAGE_INVITATION 128
+#define MESSAGE_EPOCH 16 /* bytes */
+#define MESSAGE_SERVED 64
+#define MESSAGE_WRONG 16
 
 /* iss, aud, iat, exp of a message by kid for the recipient `aud`. */
 int message_claims(const json_t *payload, const char *kid, const char *aud,
@@ -31,7 +38,11 @@ struct message_register {
     const char *key, *url, *zone;
     const char *cidrs[MESSAGE_CIDRS];
     size_t cidr_count;
+    const char *sites[MESSAGE_SITES]; /* origins; none: it serves all */
+    size_t site_count;
     uint64_t seq, capacity, rate;
+    uint64_t weight;        /* percent, 1 .. MESSAGE_WEIGHT_MAX */
+    const char *invitation; /* "" if it has none */
 };
 int message_register(const json_t *payload, struct message_register *ret,
                      struct ol_error *err);
@@ -41,12 +52,30 @@ struct message_holding {
     char *bitmap; /* "" if complete, else "have/count bitmap"; owned */
 };
 
+/* Bytes sent for a site, in the epoch of the message. */
+struct message_served {
+    const char *iss;
+    uint64_t bytes;
+};
+
+/* A node that sent bytes which do not match. */
+struct message_wrong {
+    const char *id;
+    char root[OL_ROOT_HEX + 1];
+};
+
+/* Strings are borrowed from the payload. */
 struct message_heartbeat {
     uint64_t seq, wait_ms, rate, connections, free;
     const char *store;
     size_t holding_count, dropped_count;
     struct message_holding holdings[MESSAGE_HOLDINGS];
     char dropped[MESSAGE_HOLDINGS][OL_ROOT_HEX + 1];
+    bool drain;
+    uint8_t epoch[MESSAGE_EPOCH]; /* zeros if there is nothing served */
+    size_t served_count, wrong_count;
+    struct message_served served[MESSAGE_SERVED];
+    struct message_wrong wrong[MESSAGE_WRONG];
 };
 /* The caller clears *ret, also if it fails. */
 int message_heartbeat(const json_t *payload, struct message_heartbeat *ret,

@@ -38,6 +38,27 @@ test_register(void)
 }
 
 static void
+test_terms(void)
+{
+    struct ol_error err = {""};
+
+    is_int(reg.weight, 100, "absent: the whole weight");
+    is_int(reg.site_count, 0, "absent: all sites");
+    is_str(reg.invitation, "", "absent: no invitation");
+    is_int(message_register(
+               parse("{\"seq\":1,\"key\":\"" KEY "\",\"url\":\"http://n:8100\","
+                     "\"capacity\":5,\"rate\":0,\"weight\":25,"
+                     "\"invitation\":\"come in\",\"sites\":"
+                     "[\"https://example.org\",\"http://a.example:81\"]}"),
+               &reg, &err),
+           0, "a registration with its terms");
+    is_int(reg.weight, 25, "its weight");
+    is_int(reg.site_count, 2, "its sites");
+    is_str(reg.sites[1], "http://a.example:81", "the second one");
+    is_str(reg.invitation, "come in", "its invitation");
+}
+
+static void
 register_refused(const char *members, const char *why)
 {
     struct ol_error err = {""};
@@ -65,6 +86,13 @@ test_register_refused(void)
     register_refused("\"url\":\"http://n\",\"cidrs\":[7]", "cidrs");
     register_refused("\"url\":\"http://n\",\"cidrs\":[\"1.2.3.4/40\"]", "");
     register_refused("\"url\":\"http://n\",\"cidrs\":{}", "cidrs");
+    register_refused("\"url\":\"http://n\",\"weight\":0", "weight");
+    register_refused("\"url\":\"http://n\",\"weight\":101", "weight");
+    register_refused("\"url\":\"http://n\",\"sites\":[]", "sites");
+    register_refused("\"url\":\"http://n\",\"sites\":[7]", "sites");
+    register_refused("\"url\":\"http://n\",\"sites\":[\"http://X\"]",
+                     "must be");
+    register_refused("\"url\":\"http://n\",\"invitation\":7", "invitation");
 }
 
 #define LOAD "\"load\":{\"rate\":1,\"connections\":2,\"free\":3}"
@@ -110,6 +138,63 @@ test_heartbeat(void)
     is_int(beat.dropped_count, 1, "one dropped");
 }
 
+#define EPOCH "\"epoch\":\"AAECAwQFBgcICQoLDA0ODw\","
+
+static void
+test_heartbeat_news(void)
+{
+    struct ol_error err = {""};
+
+    ok(!beat.drain && beat.served_count == 0 && beat.wrong_count == 0,
+       "absent: no drain, nothing served, nobody was wrong");
+    is_int(heartbeat(EPOCH "\"drain\":true,\"served\":[{\"iss\":"
+                           "\"https://example.org\",\"bytes\":77}],"
+                           "\"wrong\":[{\"id\":\"" KEY "\",\"root\":\"" ROOT
+                           "\"}]",
+                     &err),
+           0, "a heartbeat with news");
+    ok(beat.drain, "it drains");
+    is_int(beat.served_count, 1, "it served one site");
+    is_str(beat.served[0].iss, "https://example.org", "that one");
+    is_int(beat.served[0].bytes, 77, "that many bytes");
+    is_int(beat.epoch[15], 15, "in that epoch");
+    is_int(beat.wrong_count, 1, "one was wrong");
+    is_str(beat.wrong[0].id, KEY, "that one");
+    is_str(beat.wrong[0].root, ROOT, "about that content");
+    is_int(heartbeat("\"drain\":false,\"served\":[],\"wrong\":[]", &err), 0,
+           "empty lists need no epoch");
+}
+
+#define SERVED(entry) EPOCH "\"served\":[" entry "]"
+
+static void
+test_heartbeat_bounds(void)
+{
+    struct ol_error err = {""};
+    char text[16000];
+    size_t len = 0;
+
+    len =
+        (size_t)snprintf(text, sizeof(text), "{\"seq\":9," LOAD ",\"wrong\":[");
+    for (int i = 0; i <= MESSAGE_WRONG; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%s{\"id\":\"" KEY "\",\"root\":\"" ROOT "\"}",
+                                i == 0 ? "" : ",");
+    snprintf(text + len, sizeof(text) - len, "]}");
+    message_heartbeat_clear(&beat);
+    is_int(message_heartbeat(parse(text), &beat, &err), -EBADMSG,
+           "one more that was wrong than may be told");
+    len = (size_t)snprintf(text, sizeof(text),
+                           "{\"seq\":9," LOAD "," EPOCH "\"served\":[");
+    for (int i = 0; i <= MESSAGE_SERVED; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                "%s{\"iss\":\"http://a%d\",\"bytes\":1}",
+                                i == 0 ? "" : ",", i);
+    snprintf(text + len, sizeof(text) - len, "]}");
+    is_int(message_heartbeat(parse(text), &beat, &err), -EBADMSG,
+           "one more site served than may be told");
+}
+
 static void
 test_heartbeat_refused(void)
 {
@@ -129,6 +214,17 @@ test_heartbeat_refused(void)
         "\"dropped\":[7]",
         "\"dropped\":[\"" ROOT "0\"]",
         "\"dropped\":\"" ROOT "\"",
+        "\"drain\":1",
+        "\"served\":[{\"iss\":\"http://a\",\"bytes\":1}]",
+        "\"epoch\":\"AA\",\"served\":[{\"iss\":\"http://a\",\"bytes\":1}]",
+        SERVED("7"),
+        SERVED("{\"bytes\":1}"),
+        SERVED("{\"iss\":\"http://a\"}"),
+        SERVED("{\"iss\":\"http://a/\",\"bytes\":1}"),
+        SERVED("{\"iss\":\"http://a\",\"bytes\":-1}"),
+        "\"wrong\":[7]",
+        "\"wrong\":[{\"id\":\"x\",\"root\":\"" ROOT "\"}]",
+        "\"wrong\":[{\"id\":\"" KEY "\"}]",
     };
     struct ol_error err;
 
@@ -146,8 +242,11 @@ int
 main(void)
 {
     test_register();
+    test_terms();
     test_register_refused();
     test_heartbeat();
+    test_heartbeat_news();
+    test_heartbeat_bounds();
     test_heartbeat_refused();
     message_heartbeat_clear(&beat);
     parse(NULL);
