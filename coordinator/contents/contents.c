@@ -62,6 +62,34 @@ content_is_placed(const struct content *c, const struct node *node)
 
 /* Contents come and go. */
 
+static int
+listed_add(struct contents *contents, struct content *c)
+{
+    size_t size = contents->listed_size;
+    struct content **grown;
+
+    if (contents->count == size) {
+        size = size == 0 ? 16 : 2 * size;
+        grown = realloc(contents->listed, size * sizeof(*grown));
+        if (grown == NULL)
+            return -ENOMEM;
+        contents->listed = grown;
+        contents->listed_size = size;
+    }
+    c->at = contents->count;
+    contents->listed[contents->count++] = c;
+    return 0;
+}
+
+static void
+listed_remove(struct contents *contents, const struct content *c)
+{
+    struct content *last = contents->listed[--contents->count];
+
+    last->at = c->at;
+    contents->listed[c->at] = last;
+}
+
 static void
 content_free(struct contents *contents, struct content *c)
 {
@@ -75,7 +103,7 @@ content_free(struct contents *contents, struct content *c)
         contents->renew = TAILQ_NEXT(c, link);
     tdelete(c, &contents->tree, content_compare);
     TAILQ_REMOVE(&contents->all, c, link);
-    contents->count--;
+    listed_remove(contents, c);
     free(c->sub);
     free(c->holders);
     free(c);
@@ -119,8 +147,13 @@ content_add(struct contents *contents, const struct sync_entry *entry)
         free(c);
         return NULL;
     }
+    if (listed_add(contents, c) != 0) {
+        tdelete(c, &contents->tree, content_compare);
+        free(c->sub);
+        free(c);
+        return NULL;
+    }
     TAILQ_INSERT_TAIL(&contents->all, c, link);
-    contents->count++;
     work_add(contents, c, WORK_META | WORK_READ);
     return c;
 }
@@ -303,6 +336,28 @@ contents_settled(const struct contents *contents)
     return contents->reads == 0 && TAILQ_EMPTY(&contents->work);
 }
 
+/* From a random one on, a few: most have holders, or none has. */
+bool
+contents_sample(const struct contents *contents, uint32_t random,
+                struct contents_holding *ret)
+{
+    const struct content *c;
+    const struct holder *h;
+
+    for (size_t i = 0; i < contents->count && i < CONTENTS_SAMPLED; i++) {
+        c = contents->listed[(random + i) % contents->count];
+        for (size_t j = 0; j < c->holder_count; j++) {
+            h = &c->holders[(random / 7 + j) % c->holder_count];
+            if (!h->node->alive)
+                continue;
+            *ret = (struct contents_holding){c->hex, c->sub, c->size, h->node,
+                                             h->complete};
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Creation. */
 
 int
@@ -340,6 +395,7 @@ contents_destroy(struct contents *contents)
 {
     if (contents->handles > 0 || contents->reads > 0)
         return;
+    free(contents->listed);
     free(contents->scratch);
     free(contents->scratch_nodes);
     free(contents->iss);

@@ -21,6 +21,7 @@
 #define CONTENTS_HOLDERS_MAX 64 /* known of one content */
 #define CONTENTS_READS_MAX 512  /* asked of the store at a time */
 #define CONTENTS_SLICE_HASHES 4096
+#define CONTENTS_SAMPLED 64      /* looked at for one sample */
 #define CONTENTS_SUB_MS 60000    /* a path not named for so long is replaced */
 #define CONTENTS_RENEW_MS 10000  /* a slice of all is renewed in the store */
 #define CONTENTS_RENEW_ROUNDS 30 /* so each once in five minutes */

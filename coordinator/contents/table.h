@@ -35,6 +35,7 @@ struct content {
     bool idle; /* none offered it when it was last to be renewed */
     bool assigned;
     bool renew; /* once its holders are read: who lacks it is told again */
+    size_t at;  /* among `listed` */
     size_t placed_count, holder_count, candidate_count;
     struct node *placed[PLACEMENT_HOLDERS_MAX];
     double placed_min;
@@ -49,7 +50,8 @@ struct contents {
     char *iss, *id;
     void *tree;
     struct content_list all, work, unsent;
-    size_t count, reads;
+    struct content **listed; /* in any order, to sample them */
+    size_t count, reads, listed_size;
     size_t unsent_count[SITE_INSTANCES];
     struct content *full[SITE_INSTANCES]; /* where a full state goes on */
     struct content *renew;

@@ -427,6 +427,30 @@ sites_node_forget(struct sites *sites, struct node *node)
 }
 
 bool
+sites_sample(const struct sites *sites, uint32_t random,
+             struct sites_sample *ret)
+{
+    const struct site *site, *found = NULL;
+    size_t count = 0;
+
+    TAILQ_FOREACH(site, &sites->list, link)
+    count += site->leased;
+    if (count == 0)
+        return false;
+    count = random % count;
+    TAILQ_FOREACH(site, &sites->list, link)
+    {
+        if (site->leased && count-- == 0) {
+            found = site;
+            break;
+        }
+    }
+    *ret = (struct sites_sample){found->id, found->iss, found->contents,
+                                 &found->document};
+    return true;
+}
+
+bool
 sites_have_room(const struct sites *sites)
 {
     return sites->count < STORE_SITES_MAX;

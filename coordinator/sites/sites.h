@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "coordinator/app.h"
+#include "coordinator/contents/contents.h"
 #include "coordinator/nodes/nodes.h"
 #include "offload/content.h"
 #include "offload/encoding.h"
@@ -42,6 +43,17 @@ void sites_refresh(struct sites *sites, bool fresh);
 /* It joined, perhaps at another process. */
 void sites_load(struct sites *sites, const char *id);
 void sites_held(struct sites *sites, const char *root);
+
+/* One that this process pushes to, by a random number; false: there is none.
+ * Pointers last until the next turn of the loop. */
+struct sites_sample {
+    const char *id, *iss;
+    const struct contents *contents;
+    const struct site_document *document; /* no keys: not read yet */
+};
+bool sites_sample(const struct sites *sites, uint32_t random,
+                  struct sites_sample *ret);
+
 void sites_node_changed(struct sites *sites, struct node *node);
 void sites_node_forget(struct sites *sites, struct node *node);
 
