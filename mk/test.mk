@@ -27,7 +27,7 @@ test: | $(filter module all unit-tests,$(MAKECMDGOALS))
 
 test: ## build all and run every test; the last line counts
 	@mk/deps.sh build run test
-	@$(MAKE) --no-print-directory all unit-tests
+	@$(MAKE) --no-print-directory all unit-tests $(B)/crowd
 	+@$(make_module)
 	@$(BUILT) mk/test.pl $(TESTS)
 
@@ -104,5 +104,12 @@ bench-index: ## what indexing costs, against openssl and an idle worker
 $(B)/pace: bench/pace.c $(B)/flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< -lm
+
+# More nodes than a machine can run, for tests and benchmarks.
+CROWD_SRC := $(wildcard bench/crowd/*.c)
+$(B)/crowd: $(CROWD_SRC) bench/crowd/crowd.h $(B)/liboffload.a $(B)/flags
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(CROWD_SRC) \
+	    $(B)/liboffload.a -luv $(LIB_LIBS)
 
 .PHONY: asan asan-nginx bench bench-index bench-module check headers test tsan ubsan
