@@ -16,6 +16,7 @@ __asm__(".pushsection .rodata\n"
         ".incbin \"coordinator/store/functions/assignments.lua\"\n"
         ".incbin \"coordinator/store/functions/contents.lua\"\n"
         ".incbin \"coordinator/store/functions/sites.lua\"\n"
+        ".incbin \"coordinator/store/functions/history.lua\"\n"
         ".byte 0\n"
         "library_end:\n"
         ".popsection\n");

@@ -36,6 +36,13 @@
  *                          pushers.  None: N is no holder, and is released
  *   c:{R}:h        zset    N -> s until which it holds; 15 min
  *   c:{R}:b        hash    N -> "have/count bitmap" of incomplete holders
+ *   {hist}:m:{H}   hash    bytes by minute of hour H (since 1970), c0 .. c59
+ *                          claimed, p0 .. p59 credited; three hours
+ *   {hist}:t:{D}   hash    the same by ten minutes of day D; three days
+ *   {hist}:d       hash    the same by day: 400 of them
+ *   {hot}:demand   zset    R -> requests per hour, the 256 hottest
+ *   {hot}:at       zset    R -> s when its pusher said so; ten minutes
+ *   {hot}:wanted   hash    R -> how many nodes are to hold it
  *
  * Connection: reconnects by itself with a growing, jittered pause.  While it
  * is away, and while more than STORE_PENDING_MAX commands are unanswered,
