@@ -48,6 +48,10 @@ asan-nginx: ## the module in an nginx under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan NGINX_SRC=$(NGINX_DEBIAN) \
 	    TESTS="$(ASAN_NGINX_TESTS)" test
 
+soak: ## what takes minutes: faults, floods, a thousand sites
+	@FILE_TIMEOUT=1800 JOBS=1 $(MAKE) --no-print-directory test \
+	    TESTS="$(if $(filter file,$(origin TESTS)),t/soak,$(TESTS))"
+
 C_FILES = $(shell git ls-files '*.c' '*.h' ':!ngx_module')
 # cppcheck reads no system headers, but has to know the lists' macros.
 QUEUE_H = $(filter %/sys/queue.h,$(shell \
@@ -112,4 +116,5 @@ $(B)/crowd: $(CROWD_SRC) bench/crowd/crowd.h $(B)/liboffload.a $(B)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(CROWD_SRC) \
 	    $(B)/liboffload.a -luv $(LIB_LIBS)
 
-.PHONY: asan asan-nginx bench bench-index bench-module check headers test tsan ubsan
+.PHONY: asan asan-nginx bench bench-index bench-module check headers soak test
+.PHONY: tsan ubsan

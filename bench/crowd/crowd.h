@@ -60,10 +60,10 @@ struct crowd {
     uv_loop_t *loop;
     uv_tcp_t listener;
     uv_timer_t report;
-    uv_signal_t term, interrupt;
+    uv_signal_t term, interrupt, hush;
     struct node *nodes;
     char ids[COORDINATORS_MAX][OL_KEY_CHARS + 1];
-    bool ending;
+    bool ending, quiet; /* quiet: claims no more bytes */
     unsigned connecting, callbacks_open;
     uint64_t started_ms;
     /* What is reported. */

@@ -8,7 +8,7 @@
  *   crowd --coordinator 127.0.0.1:8090 --nodes 1000 --port 9000
  *
  * Once a second, and at the end (SIGTERM), it prints what it has seen so far as
- * one line of JSON.
+ * one line of JSON.  After SIGUSR1 it claims no more bytes.
  *
  * Must not know how a coordinator works, but by doc/protocol.md.
  */
@@ -91,6 +91,14 @@ on_signal(uv_signal_t *handle, int number)
     crowd.ending = true;
     on_report(&crowd.report);
     uv_stop(crowd.loop);
+}
+
+static void
+on_hush(uv_signal_t *handle, int number)
+{
+    (void)handle;
+    (void)number;
+    crowd.quiet = true;
 }
 
 /* Set-up. */
@@ -233,6 +241,7 @@ crowd_free(void)
     uv_close((uv_handle_t *)&crowd.listener, NULL);
     uv_close((uv_handle_t *)&crowd.term, NULL);
     uv_close((uv_handle_t *)&crowd.interrupt, NULL);
+    uv_close((uv_handle_t *)&crowd.hush, NULL);
     uv_run(crowd.loop, UV_RUN_NOWAIT);
     for (unsigned i = 0; i < crowd.o.nodes; i++)
         free(crowd.nodes[i].in);
@@ -264,6 +273,8 @@ main(int argc, char **argv)
     uv_signal_init(crowd.loop, &crowd.interrupt);
     uv_signal_start(&crowd.term, on_signal, SIGTERM);
     uv_signal_start(&crowd.interrupt, on_signal, SIGINT);
+    uv_signal_init(crowd.loop, &crowd.hush);
+    uv_signal_start(&crowd.hush, on_hush, SIGUSR1);
     uv_timer_init(crowd.loop, &crowd.report);
     uv_timer_start(&crowd.report, on_report, 1000, 1000);
     uv_run(crowd.loop, UV_RUN_DEFAULT);

@@ -67,7 +67,7 @@ beat_message(struct node *node)
     json_object_set_new(message, "holdings", holdings);
     json_object_set_new(message, "dropped", json_array());
     if (crowd.o.site != NULL) {
-        if (!crowd.ending)
+        if (!crowd.quiet)
             node->served += crowd.o.serve;
         json_object_set_new(message, "epoch", json_string(node->epoch));
         json_object_set_new(message, "served",
