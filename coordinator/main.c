@@ -11,6 +11,7 @@
 #include "coordinator/api.h"
 #include "coordinator/app.h"
 #include "coordinator/call.h"
+#include "coordinator/commands.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/nodes/nodes.h"
 #include "coordinator/options.h"
@@ -228,6 +229,8 @@ main(int argc, char **argv)
     struct ol_error err = {""};
     struct options o;
 
+    if (argc > 1 && argv[1][0] != '-')
+        return command_run(argc - 1, argv + 1);
     if (options_parse(argc, argv, &o, &err) != 0) {
         fprintf(stderr,
                 "offload-coordinator: %s\n"
@@ -235,11 +238,13 @@ main(int argc, char **argv)
                 err.text);
         return 2;
     }
-    if (o.what == OPTIONS_HELP)
-        fputs(options_help, stdout);
-    else if (o.what == OPTIONS_VERSION)
+    if (o.what == OPTIONS_HELP) {
+        options_help(stdout);
+        commands_help(stdout);
+    } else if (o.what == OPTIONS_VERSION) {
         puts("offload-coordinator " OL_VERSION);
-    else
+    } else {
         return coordinator_run(&o);
+    }
     return 0;
 }

@@ -1,17 +1,21 @@
 /*
- * The command line of offload-coordinator.
+ * The options of offload-coordinator: its command line, and a file of the same
+ * names.
  */
 #ifndef COORDINATOR_OPTIONS_H
 #define COORDINATOR_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "net/log.h"
 #include "offload/error.h"
 #include "offload/netaddr.h"
 
-enum options_what { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+#define OPTIONS_FILE_MAX (64u << 10) /* bytes of a file of options */
+
+enum options_what { OPTIONS_RUN, OPTIONS_TEST, OPTIONS_HELP, OPTIONS_VERSION };
 enum options_admission {
     ADMISSION_OPEN,
     ADMISSION_LIST,  /* the ids in `nodes_file` */
@@ -35,11 +39,25 @@ struct options {
     bool tracker;               /* BitTorrent */
     unsigned announce_interval; /* seconds */
     enum log_level level;
+    /* Of the file as first and as last read; strings above point into both. */
+    char *text, *text_again;
 };
 
-/* 0, or -EINVAL: err says which option and why. */
+/*
+ * The file that --config names, then the command line, which wins.  0, or
+ * -EINVAL or -errno of the file: err says which option, or which file and
+ * line, and why.  argv must outlive the options.
+ */
 int options_parse(int argc, char **argv, struct options *ret,
                   struct ol_error *err);
-extern const char options_help[];
+/*
+ * Takes over from `next` what may change while the process runs; what may not
+ * keeps its value, and `warn` is told of it.  `next` is used up.  Strings that
+ * may change are freed at the next update: nobody keeps one of `o`.
+ */
+void options_update(struct options *o, struct options *next,
+                    void (*warn)(const char *name));
+void options_free(struct options *o);
+void options_help(FILE *out);
 
 #endif

@@ -1,16 +1,19 @@
 /*
- * The command line of offload-coordinator, and where Redis is.
+ * The options of offload-coordinator, by command line and file, and where Redis
+ * is.
  */
 #include "../../coordinator/options.c"
 #include "../../coordinator/store/redis_url.c"
+
+#include <unistd.h>
 
 #include "tap.h"
 
 static int
 parse(struct options *o, struct ol_error *err, const char *args)
 {
-    static char copy[400];
-    char *argv[20] = {(char *)(uintptr_t) "offload-coordinator"};
+    static char copy[600];
+    char *argv[40] = {(char *)(uintptr_t) "offload-coordinator"};
     int argc = 1;
 
     snprintf(copy, sizeof(copy), "%s", args);
@@ -52,14 +55,135 @@ test_options(void)
     is_int(parse(&o, &err, "--version"), 0, "--version");
     is_int(o.what, OPTIONS_VERSION, "is the version");
 
+    is_int(parse(&o, &err,
+                 "--listen=*:1 --listen-tls *:2 --tls-cert c --tls-key k "
+                 "--workers 4 --trusted-proxy ::1 --admin-net 10.0.0.0/8 "
+                 "--holders-max 5 --admission invite --nodes-file n "
+                 "--invitations i --geoip g --audit-rate 1M --tracker off "
+                 "--announce-interval 900"),
+           0, "and all the others");
+    ok(o.workers == 4 && o.proxies.count == 1 && o.holders_max == 5 &&
+           o.admission == ADMISSION_INVITE && o.audit_rate == 1 << 20 &&
+           !o.tracker && o.announce_interval == 900,
+       "are taken");
+    is_int(o.admins.count, 1, "a list takes the place of its default");
+    is_str(o.listen_tls, "*:2", "the port with TLS");
+
     refused("--key", "--key needs a value");
     refused("--key k --nonsense", "unknown option --nonsense");
+    refused("--key k --nonsense=3", "unknown option --nonsense");
     refused("--key k more", "unexpected argument \"more\"");
     refused("--key k --holders 0", "--holders");
-    refused("--key k --holders 17", "from 1 to 16");
+    refused("--key k --holders 99", "from 1 to ");
     refused("--key k --holders 3x", "\"3x\"");
+    refused("--holders 3 --holders-max 2", "more than --holders-max 2");
     refused("--key k --allow-net 10.0.0.0/33", "--allow-net");
-    refused("--key k --log-level loud", "\"loud\"");
+    refused("--key k --log-level loud",
+            "\"loud\" is not error, warn, info or debug");
+    refused("--workers 65", "from 1 to 64");
+    refused("--listen-tls *:2", "needs --tls-cert and --tls-key");
+    refused("--tls-cert c", "need --listen-tls");
+    refused("--admission list", "needs --nodes-file");
+    refused("--admission invite", "needs --invitations");
+    refused("--tracker yes", "\"yes\" is not off or on");
+    refused("--audit-rate fast", "\"fast\" is not a size");
+    is_int(parse(&o, &err, "--config /nonexistent"), -ENOENT, "no file");
+    has_str(err.text, "cannot read /nonexistent: No such file", "its name");
+}
+
+/* A file of options. */
+
+static char file[] = "/tmp/offload-options-XXXXXX";
+
+static void
+file_write(const char *text)
+{
+    FILE *f = fopen(file, "w");
+
+    must(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static int
+file_parse(struct options *o, struct ol_error *err, const char *text,
+           const char *more)
+{
+    char args[200];
+
+    file_write(text);
+    snprintf(args, sizeof(args), "--config %s %s", file, more);
+    return parse(o, err, args);
+}
+
+static void
+file_refused(const char *text, const char *why)
+{
+    struct ol_error err = {""};
+    struct options o;
+
+    is_int(file_parse(&o, &err, text, ""), -EINVAL, "refused: %s", why);
+    has_str(err.text, why, "it says why");
+    has_str(err.text, file, "and where");
+}
+
+static void
+test_file(void)
+{
+    struct ol_error err = {""};
+    struct options o;
+
+    is_int(file_parse(&o, &err,
+                      "# all\n\n  listen   *:7 \r\nworkers 2\n"
+                      "allow-net 10.0.0.0/8\nallow-net ::1\nholders 5",
+                      "--holders 4 --allow-net 192.0.2.1"),
+           0, "a file of options");
+    is_str(o.listen, "*:7", "blanks around a value do not count");
+    is_int(o.workers, 2, "a number of the file");
+    is_int(o.holders, 4, "the command line wins");
+    is_int(o.allow.count, 1, "with a list, too");
+    options_free(&o);
+    is_int(file_parse(&o, &err, "", ""), 0, "an empty file");
+    options_free(&o);
+    is_int(file_parse(&o, &err, "nonsense", "--help"), 0,
+           "for --help the file is not read");
+    file_refused("listen *:1\nnonsense 1\n", ":2: unknown option \"nonsense\"");
+    file_refused("config x\n", ":1: unknown option \"config\"");
+    file_refused("listen\n", ":1: listen needs a value");
+    file_refused("#\nkey a\nkey b\n", ":3: key is given twice");
+    file_refused("workers many\n", ":1: \"many\" is not a number");
+    file_refused("--key x\n", "unknown option \"--key\"");
+}
+
+static char warned[100];
+
+static void
+on_warn(const char *name)
+{
+    strcat(strcat(warned, name), " ");
+}
+
+static void
+test_update(void)
+{
+    struct ol_error err = {""};
+    struct options o, next;
+
+    must(file_parse(&o, &err, "listen *:1\nnodes-file a\nworkers 2\n", "") ==
+         0);
+    must(file_parse(&next, &err,
+                    "listen *:2\nnodes-file b\nlog-level warn\n"
+                    "workers 3\ntracker off\n",
+                    "") == 0);
+    options_update(&o, &next, on_warn);
+    is_str(warned, "listen workers tracker ", "what stays is told of");
+    ok(o.workers == 2 && o.tracker && o.level == LOG_WARN_, "what changes");
+    is_str(o.listen, "*:1", "the address stays");
+    is_str(o.nodes_file, "b", "a file does not");
+    must(file_parse(&next, &err, "listen *:1\nworkers 2\n", "") == 0);
+    warned[0] = '\0';
+    options_update(&o, &next, on_warn);
+    is_str(warned, "", "nothing that stays has changed");
+    ok(o.nodes_file == NULL, "an option may go");
+    options_free(&o);
 }
 
 static void
@@ -105,7 +229,13 @@ test_redis_url(void)
 int
 main(void)
 {
+    int fd = mkstemp(file);
+
+    must(fd >= 0 && close(fd) == 0);
     test_options();
+    test_file();
+    test_update();
+    unlink(file);
     test_redis_url();
     return tap_done();
 }

@@ -1,0 +1,33 @@
+/*
+ * The table of commands.
+ *
+ * Must not know what they do.
+ */
+#include "coordinator/commands.h"
+
+#include <string.h>
+
+static const struct command commands[] = {
+    {NULL, NULL, NULL},
+};
+
+int
+command_run(int argc, char **argv)
+{
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strcmp(c->name, argv[0]) == 0)
+            return c->run(argc, argv);
+    fprintf(stderr,
+            "offload-coordinator: there is no command \"%s\"\n"
+            "Try: offload-coordinator --help\n",
+            argv[0]);
+    return 2;
+}
+
+void
+commands_help(FILE *out)
+{
+    for (const struct command *c = commands; c->name != NULL; c++)
+        fprintf(out, "%s  %-24s  %s\n", c == commands ? "\nCommands:\n" : "",
+                c->name, c->help);
+}
