@@ -1,0 +1,133 @@
+/*
+ * Demand: counters to a rate, a rate to a number of holders (demand.h).
+ *
+ * Pure: must not know nodes, sites or clocks.
+ */
+#include "coordinator/contents/demand.h"
+
+#include <math.h>
+
+static double
+window_ms(uint64_t size)
+{
+    double ms = (double)size / DEMAND_CLIENT_BPS * 1000;
+
+    if (ms < DEMAND_WINDOW_MIN_MS)
+        return DEMAND_WINDOW_MIN_MS;
+    return ms < DEMAND_WINDOW_MAX_MS ? ms : DEMAND_WINDOW_MAX_MS;
+}
+
+static double
+faded(double value, int64_t since_ms, int64_t now_ms, double over_ms)
+{
+    return now_ms <= since_ms
+               ? value
+               : value * exp(-(double)(now_ms - since_ms) / over_ms);
+}
+
+void
+demand_take(struct demand *demand, unsigned instance, uint64_t counter,
+            bool recent, uint64_t size, int64_t now_ms)
+{
+    uint8_t bit = (uint8_t)(1u << instance);
+    uint64_t last = demand->counter[instance], grown;
+    double window = window_ms(size);
+
+    demand->counter[instance] = counter;
+    if ((demand->known & bit) == 0) {
+        demand->known |= bit;
+        last = recent ? 0 : counter;
+    }
+    grown = counter >= last ? counter - last : counter;
+    if (grown > DEMAND_STEP_MAX)
+        grown = DEMAND_STEP_MAX;
+    demand->rate = faded(demand->rate, demand->at_ms, now_ms, window);
+    demand->hour = faded(demand->hour, demand->at_ms, now_ms, DEMAND_HOUR_MS);
+    demand->at_ms = now_ms;
+    demand->rate += (double)grown / (window / 1000);
+    demand->hour += (double)grown;
+}
+
+void
+demand_restart(struct demand *demand, unsigned instance)
+{
+    demand->counter[instance] = 0;
+}
+
+void
+demand_forget(struct demand *demand, unsigned instance)
+{
+    demand->known &= (uint8_t) ~(1u << instance);
+}
+
+double
+demand_rate(const struct demand *demand, uint64_t size, int64_t now_ms)
+{
+    return faded(demand->rate, demand->at_ms, now_ms, window_ms(size));
+}
+
+unsigned
+demand_heat(const struct demand *demand, int64_t now_ms)
+{
+    return (unsigned)log2(
+        1 + faded(demand->hour, demand->at_ms, now_ms, DEMAND_HOUR_MS));
+}
+
+static unsigned
+within(double holders, const struct demand_offer *offer)
+{
+    if (holders <= offer->least)
+        return offer->least;
+    return holders < offer->most ? (unsigned)holders : offer->most;
+}
+
+static unsigned
+needed(double bps, double load, const struct demand_offer *offer)
+{
+    if (offer->spare_bps <= 0)
+        return offer->least; /* more holders have nothing to send with */
+    return within(ceil(bps / (offer->spare_bps * load)), offer);
+}
+
+void
+demand_found(struct demand *demand, unsigned holders,
+             const struct demand_offer *offer)
+{
+    if (demand->wanted == 0)
+        demand->wanted = (uint8_t)within(holders, offer);
+}
+
+unsigned
+demand_wanted(struct demand *demand, uint64_t size,
+              const struct demand_offer *offer, int64_t now_ms)
+{
+    double bps = demand_rate(demand, size, now_ms) * (double)size;
+    unsigned up = needed(bps, DEMAND_LOAD_UP, offer);
+
+    if (demand->wanted == 0)
+        demand->wanted = (uint8_t)offer->least;
+    if (up > demand->wanted) {
+        demand->wanted = (uint8_t)up;
+        demand->low_ms = 0;
+    } else if (demand->wanted > offer->most) {
+        demand->wanted = (uint8_t)offer->most;
+    } else if (demand->wanted == offer->least ||
+               needed(bps, DEMAND_LOAD_DOWN, offer) >= demand->wanted) {
+        demand->low_ms = 0;
+    } else if (demand->low_ms == 0) {
+        demand->low_ms = now_ms;
+    } else if (now_ms - demand->low_ms >= DEMAND_HOLD_MS) {
+        demand->wanted--;
+        demand->low_ms += DEMAND_DOWN_MS;
+    }
+    return demand->wanted;
+}
+
+bool
+demand_yield(struct demand *demand, const struct demand_offer *offer)
+{
+    if (demand->wanted <= offer->least)
+        return false;
+    demand->wanted--;
+    return true;
+}
