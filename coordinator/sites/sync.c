@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/ledger/ledger.h"
 #include "coordinator/sites/site.h"
 #include "net/log.h"
 #include "offload/json.h"
@@ -39,6 +40,14 @@ struct exchange {
     struct sync *sync;
     struct fetch *fetch; /* NULL: not under way */
     uint64_t seq;
+    unsigned told; /* sync->told when it was sent */
+};
+
+/* The accounts of one answer, on their way to the ledger. */
+struct booking {
+    struct sync *sync;
+    uint64_t clock;
+    unsigned told;
 };
 
 struct sync {
@@ -48,6 +57,8 @@ struct sync {
     bool known; /* the epoch is */
     uint8_t epoch[SYNC_EPOCH_BYTES];
     uint64_t base, ack, floor;
+    unsigned told;     /* changes when all is to be told again, from ack 0 on */
+    unsigned bookings; /* under way; no other sync is sent meanwhile */
     uint64_t full_seq; /* of the first part of the last full state */
     uint64_t nodes_seen;
     unsigned part, parts, node_parts;
@@ -196,6 +207,14 @@ sync_failed(struct sync *sync, const char *why)
         sync->parts = 0; /* from the first part on */
 }
 
+/* What the instance was told is known here is to be told again. */
+static void
+sync_forget(struct sync *sync)
+{
+    sync->ack = 0;
+    sync->told++;
+}
+
 /* Another zone than before: all that is known of the instance is void. */
 static void
 sync_restart(struct sync *sync, const struct sync_answer *answer)
@@ -206,7 +225,7 @@ sync_restart(struct sync *sync, const struct sync_answer *answer)
     memcpy(sync->epoch, answer->epoch, sizeof(sync->epoch));
     sync->known = true;
     sync->base = 0;
-    sync->ack = 0;
+    sync_forget(sync);
     sync->parts = 0;
     sync->phase = SYNC_LEARN;
     contents_forget_offers(sync->site->contents, sync->index);
@@ -281,8 +300,72 @@ synced_store(struct sync *sync, const struct sync_answer *answer, int64_t now)
 }
 
 static void
-answer_take(struct sync *sync, const struct sync_answer *answer, uint64_t seq)
+clock_take(struct sync *sync, uint64_t clock, unsigned told)
 {
+    if (clock > sync->ack && told == sync->told)
+        sync->ack = clock;
+}
+
+/* Lets go of what only waited for the store. */
+static bool
+sync_reap(struct sync *sync)
+{
+    if (!sync->dead)
+        return false;
+    if (!sync->asking && sync->bookings == 0)
+        free(sync);
+    return true;
+}
+
+static void
+on_booked(void *arg, int rc)
+{
+    struct booking *booking = arg;
+    struct sync *sync = booking->sync;
+
+    sync->bookings--;
+    if (!sync_reap(sync)) {
+        if (rc == 0)
+            clock_take(sync, booking->clock, booking->told);
+        else
+            sync->next_ms = app_ticks_ms() + SYNC_BACKOFF_MS;
+    }
+    free(booking);
+}
+
+/*
+ * What the instance hears acknowledged, it may forget: so the accounts are in
+ * the ledger before.  If they do not get there, all is told once more.
+ */
+static void
+answer_book(struct sync *sync, const struct sync_answer *answer, unsigned told)
+{
+    const struct ledger_source from = {sync->site->id, sync->site->iss,
+                                       answer->epoch};
+    struct booking *booking;
+
+    if (answer->account_count == 0) {
+        clock_take(sync, answer->clock, told);
+        return;
+    }
+    booking = calloc(1, sizeof(*booking));
+    if (booking != NULL) {
+        *booking = (struct booking){sync, answer->clock, told};
+        if (ledger_confirm(sync->site->app, &from, answer->accounts,
+                           answer->account_count, on_booked, booking) == 0) {
+            sync->bookings++;
+            return;
+        }
+    }
+    free(booking);
+    sync->next_ms = app_ticks_ms() + SYNC_BACKOFF_MS;
+}
+
+static void
+answer_take(struct sync *sync, const struct sync_answer *answer,
+            const struct exchange *x)
+{
+    uint64_t seq = x->seq;
     int64_t now = app_ticks_ms();
 
     sync->failures = 0;
@@ -296,13 +379,12 @@ answer_take(struct sync *sync, const struct sync_answer *answer, uint64_t seq)
     /* One that was overtaken has nothing new, and may name what is gone. */
     for (size_t i = 0; i < answer->count && answer->clock >= sync->ack; i++)
         contents_offer(sync->site->contents, sync->index, &answer->entries[i]);
-    if (answer->clock > sync->ack)
-        sync->ack = answer->clock;
     phase_next(sync, answer, seq);
     if (sync->phase == SYNC_FULL)
         sync->next_ms = now + SYNC_PART_MS;
     else if (!answer->more)
         sync->next_ms = now + SYNC_GAP_MS;
+    answer_book(sync, answer, x->told);
     synced_store(sync, answer, now);
 }
 
@@ -355,7 +437,7 @@ on_answer(struct fetch *fetch, const struct fetch_result *result, void *arg)
         answer_open(sync, result, x->seq, &jws, answer, &err) != 0) {
         sync_failed(sync, answer == NULL ? "no memory" : err.text);
     } else {
-        answer_take(sync, answer, x->seq);
+        answer_take(sync, answer, x);
         ol_jws_clear(&jws);
     }
     free(answer);
@@ -410,6 +492,7 @@ sync_send(struct sync *sync, uint64_t seq)
         rc = body_post(sync, x, body);
     free(body);
     x->seq = seq;
+    x->told = sync->told;
     sync->sent_ms = app_ticks_ms();
     if (sync->phase != SYNC_LEARN)
         sync->base = seq;
@@ -423,10 +506,8 @@ on_seq(void *arg, int rc, uint64_t seq)
     struct sync *sync = arg;
 
     sync->asking = false;
-    if (sync->dead) {
-        free(sync);
+    if (sync_reap(sync))
         return;
-    }
     if (rc == 0) {
         sync->site->gone_ms = 0;
         sync_send(sync, seq);
@@ -443,7 +524,8 @@ sync_tick(struct sync *sync, int64_t now)
 {
     uint64_t floor = (uint64_t)app_now_ms();
 
-    if (sync->asking || sync->quick.fetch != NULL || now < sync->next_ms)
+    if (sync->asking || sync->bookings > 0 || sync->quick.fetch != NULL ||
+        now < sync->next_ms)
         return;
     if (sync->phase == SYNC_FULL && sync->parts == 0 &&
         !contents_settled(sync->site->contents) && now < sync->settle_ms)
@@ -466,6 +548,7 @@ sync_tick(struct sync *sync, int64_t now)
 void
 sync_refresh(struct sync *sync)
 {
+    sync_forget(sync);
     sync->settle_ms = app_ticks_ms() + SYNC_SETTLE_MS;
     sync->parts = 0;
     if (sync->phase == SYNC_LIVE)
@@ -496,8 +579,6 @@ sync_free(struct sync *sync)
     if (sync->quick.fetch != NULL)
         fetch_cancel(sync->quick.fetch);
     contents_forget_offers(sync->site->contents, sync->index);
-    if (sync->asking)
-        sync->dead = true; /* on_seq frees it */
-    else
-        free(sync);
+    sync->dead = true; /* on_seq or on_booked may have to free it */
+    sync_reap(sync);
 }

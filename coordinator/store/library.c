@@ -17,6 +17,7 @@ __asm__(".pushsection .rodata\n"
         ".incbin \"coordinator/store/functions/contents.lua\"\n"
         ".incbin \"coordinator/store/functions/sites.lua\"\n"
         ".incbin \"coordinator/store/functions/history.lua\"\n"
+        ".incbin \"coordinator/store/functions/ledger.lua\"\n"
         ".byte 0\n"
         "library_end:\n"
         ".popsection\n");

@@ -43,6 +43,15 @@
  *   {hot}:demand   zset    R -> requests per hour, the 256 hottest
  *   {hot}:at       zset    R -> s when its pusher said so; ten minutes
  *   {hot}:wanted   hash    R -> how many nodes are to hold it
+ *   ledger:{N}     hash    what N is owed: "sum" of all and S -> sums; "n"
+ *                          sites, at most 4096, "#1".."#n" -> their iss; 400
+ *                          days after the last change (30 while the node has
+ *                          not registered), as the next two
+ *   la:{N}:S       hash    account -> bytes failed time, at most 256; beyond
+ *                          64 those go that have not changed for 30 days
+ *   ld:{N}:D       hash    sums of day D (YYYYMMDD) by the site's place
+ *   ledgers        zset    N, by name: registered nodes with a ledger
+ *   ledgers-new    zset    N -> s: others that a site told of, at most 16384
  *
  * Connection: reconnects by itself with a growing, jittered pause.  While it
  * is away, and while more than STORE_PENDING_MAX commands are unanswered,

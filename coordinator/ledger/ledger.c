@@ -1,0 +1,129 @@
+/*
+ * Booking: accounts of sites and claims of nodes on their way to the store.
+ *
+ * Owns: how an account is called, and when all of a sync's are there.  Must
+ * not know what the store makes of them.
+ */
+#include "coordinator/ledger/ledger.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "coordinator/sites/sites.h"
+#include "coordinator/store/history.h"
+#include "coordinator/store/ledger.h"
+#include "offload/encoding.h"
+
+/* The accounts of one sync answer. */
+struct batch {
+    struct app *app;
+    ledger_done_fn *done;
+    void *arg;
+    unsigned left; /* unanswered */
+    int rc;
+};
+
+static void
+history_add(struct app *app, const struct store_ledger_sums *added)
+{
+    store_history_add(app->store, app_now(), added->claimed, added->credited);
+}
+
+/* What went wrong is claimed again in turn. */
+static void
+on_claimed(void *arg, int rc, const struct store_ledger_sums *added)
+{
+    if (rc == 0)
+        history_add(arg, added);
+}
+
+int
+ledger_claim(struct app *app, const char *node,
+             const uint8_t epoch[MESSAGE_EPOCH],
+             const struct message_served *served, size_t count)
+{
+    char site[SITE_ID_CHARS + 1], name[STORE_LEDGER_ACCOUNT] = "c";
+    struct store_account account = {
+        .node = node, .site = site, .name = name, .claim = true};
+    int rc = 0;
+
+    ol_base64url_encode(name + 1, epoch, MESSAGE_EPOCH);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        site_id(served[i].iss, site);
+        account.iss = served[i].iss;
+        account.bytes = served[i].bytes;
+        rc = store_account_tell(app->store, &account, app_now(), on_claimed,
+                                app);
+    }
+    return rc;
+}
+
+static void
+batch_step(struct batch *batch)
+{
+    if (--batch->left > 0)
+        return;
+    batch->done(batch->arg, batch->rc);
+    free(batch);
+}
+
+/* What is of no node or site, or too much, is not to be told again. */
+static void
+on_confirmed(void *arg, int rc, const struct store_ledger_sums *added)
+{
+    struct batch *batch = arg;
+
+    if (rc == 0)
+        history_add(batch->app, added);
+    if (rc != 0 && rc != -ENOENT && rc != -ENOSPC)
+        batch->rc = rc;
+    batch_step(batch);
+}
+
+static int
+account_send(struct app *app, const struct ledger_source *from,
+             const struct sync_account *told, struct batch *batch)
+{
+    char name[STORE_LEDGER_ACCOUNT],
+        epoch[OL_BASE64URL_LEN(SYNC_EPOCH_BYTES) + 1];
+    const struct store_account account = {.node = told->node,
+                                          .site = from->site,
+                                          .iss = from->iss,
+                                          .name = name,
+                                          .bytes = told->bytes,
+                                          .failed = told->failed};
+    int rc;
+
+    ol_base64url_encode(epoch, from->epoch, SYNC_EPOCH_BYTES);
+    snprintf(name, sizeof(name), "r%s.%llu", epoch,
+             (unsigned long long)told->serial);
+    rc = store_account_tell(app->store, &account, app_now(), on_confirmed,
+                            batch);
+    if (rc == 0)
+        batch->left++;
+    return rc;
+}
+
+int
+ledger_confirm(struct app *app, const struct ledger_source *from,
+               const struct sync_account *accounts, size_t count,
+               ledger_done_fn *done, void *arg)
+{
+    struct batch *batch = calloc(1, sizeof(*batch));
+    int rc = 0;
+
+    if (batch == NULL)
+        return -ENOMEM;
+    batch->app = app;
+    batch->done = done;
+    batch->arg = arg;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = account_send(app, from, &accounts[i], batch);
+    if (batch->left == 0) {
+        free(batch);
+        return rc;
+    }
+    batch->rc = rc;
+    return 0;
+}
