@@ -18,6 +18,7 @@ __asm__(".pushsection .rodata\n"
         ".incbin \"coordinator/store/functions/sites.lua\"\n"
         ".incbin \"coordinator/store/functions/history.lua\"\n"
         ".incbin \"coordinator/store/functions/ledger.lua\"\n"
+        ".incbin \"coordinator/store/functions/swarms.lua\"\n"
         ".byte 0\n"
         "library_end:\n"
         ".popsection\n");

@@ -63,12 +63,14 @@ struct swarm_memory {
 /* A peer in one set, as looked for, found or put. */
 enum swarm_flag {
     SWARM_UNWRITTEN = 1, /* Redis has not been told */
-    SWARM_COMPLETED = 2  /* it has to be told as completed */
+    SWARM_COMPLETED = 2, /* it has to be told as completed */
+    SWARM_LEARNT = 4     /* Redis told of it: it is in its count already */
 };
 struct swarm_peer {
     const uint8_t *member;
     uint32_t expires_s;
     unsigned flags;
+    uint8_t zone; /* a number for its country; 0: not known */
 };
 
 /* True if it is there; then *ret tells when it expires and its flags. */
@@ -85,6 +87,11 @@ int swarm_put(struct swarm *swarm, struct swarm_memory *memory,
 /* True if it was there. */
 bool swarm_remove(struct swarm *swarm, const struct swarm_memory *memory,
                   enum swarm_kind kind, const uint8_t *member);
+/*
+ * After all that Redis has were put as SWARM_LEARNT: drops those that were not
+ * and end before before_s, but for unwritten ones.
+ */
+void swarm_sweep(struct swarm *swarm, enum swarm_kind kind, uint32_t before_s);
 void swarm_clear(struct swarm *swarm, struct swarm_memory *memory);
 
 /* Visits all of a set. */
@@ -96,6 +103,7 @@ struct swarm_asker {
     const uint8_t *member; /* of the sets' family, or NULL: of the other */
     uint32_t now_s;
     uint64_t random;
+    uint8_t zone;
 };
 /* Writes at most max members, never the asker's own; returns how many. */
 size_t swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,

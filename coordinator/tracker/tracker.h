@@ -92,7 +92,7 @@ struct scrape {
     enum announce_protocol protocol;
     size_t count; /* at most TRACKER_SCRAPE_MAX */
     uint8_t infohash[TRACKER_SCRAPE_MAX][SWARM_HASH_BYTES];
-    void (*done)(struct scrape *scrape); /* counts are there */
+    void (*done)(struct scrape *scrape);             /* counts are there */
     struct scrape_counts counts[TRACKER_SCRAPE_MAX]; /* the tracker's */
     size_t asked;                                    /* the tracker's */
 };

@@ -1,0 +1,79 @@
+/*
+ * BitTorrent swarms in Redis: which infohashes are registered, and their
+ * peers.
+ *
+ * Peers are written by plain commands that nobody waits for.  At most
+ * SWARM_WRITES_MAX are unanswered at a time: beyond that, and while Redis is
+ * away, they are refused.  Rules of calls and call-backs are those of store.h.
+ */
+#ifndef COORDINATOR_STORE_SWARMS_H
+#define COORDINATOR_STORE_SWARMS_H
+
+#include "coordinator/store/store.h"
+
+#define SWARM_WRITES_MAX 8192
+#define SWARM_LOOK_PEERS 128 /* of one kind, in one look */
+/* A key ends so long after the last of its peers, so that it is renewed
+ * seldom. */
+#define SWARM_KEY_SPARE_S 300
+
+struct swarm_writes {
+    struct store *store;
+    unsigned pending;
+};
+
+/* hex: the infohash; kind: 0 to 3, as the keys s4 l4 s6 l6 stand. */
+
+/* [log n] */
+int store_swarm_put(struct swarm_writes *writes, const char *hex, unsigned kind,
+                    const uint8_t *member, uint32_t expires_s);
+int store_swarm_remove(struct swarm_writes *writes, const char *hex,
+                       unsigned kind, const uint8_t *member);
+/* The key of that kind lives so long. [1] */
+int store_swarm_renew(struct swarm_writes *writes, const char *hex,
+                      unsigned kind, uint32_t life_s);
+/* Puts it as a seed; if it was a leecher, that is one more download.
+ * [log n] */
+int store_swarm_completed(struct swarm_writes *writes, const char *hex,
+                          unsigned seeds, const uint8_t *member,
+                          uint32_t expires_s, uint32_t life_s);
+
+struct store_swarm_peers {
+    uint64_t count; /* alive in all */
+    bool whole;     /* the list is all of them */
+    size_t listed;  /* member and expiry of each by store_swarm_peer */
+    const void *list;
+};
+struct store_swarm {
+    uint64_t downloaded;
+    struct store_swarm_peers peers[4];
+};
+/* False if it is malformed. */
+bool store_swarm_peer(const struct store_swarm_peers *peers, size_t i,
+                      size_t bytes, const uint8_t **ret_member,
+                      uint32_t *ret_expires_s);
+
+typedef void store_swarm_fn(void *arg, int rc, const struct store_swarm *swarm);
+/* rc -ENOENT: not registered.  Drops some that have expired. [log n + page] */
+int store_swarm_look(struct store *store, const char *hex, uint32_t now_s,
+                     uint32_t random, store_swarm_fn *done, void *arg);
+
+typedef void store_swarm_counts_fn(void *arg, int rc, uint64_t seeds,
+                                   uint64_t leechers, uint64_t downloaded);
+/* rc -ENOENT: not registered. [log n] */
+int store_swarm_counts(struct store *store, const char *hex, uint32_t now_s,
+                       store_swarm_counts_fn *done, void *arg);
+
+struct store_torrent {
+    const char *site; /* its id */
+    const char *root, *name;
+    uint64_t size;
+};
+/* A site offers it; renewed with its content. [log n] */
+void store_swarm_register(struct store *store, const char *hex,
+                          const struct store_torrent *torrent, int64_t now_s);
+/* If no other site offers it, it is not registered any more. [log n] */
+void store_swarm_withdraw(struct store *store, const char *hex,
+                          const char *site, int64_t now_s);
+
+#endif

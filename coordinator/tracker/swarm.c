@@ -1,0 +1,408 @@
+/*
+ * The sample of a swarm's peers: sets of slots in buckets of eight.
+ *
+ * A slot is the member (6 or 18 bytes), a byte of flags, one of zone, and 4 of
+ * expiry in seconds since 1970, 0 if it is free.  Must not know who announces,
+ * Redis, or what is answered.
+ */
+#include "coordinator/tracker/swarm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_MAX (SWARM_SET_MAX / SWARM_WAYS)
+#define PREFIX_V4 3  /* a /24 */
+#define PREFIX_V6 6  /* a /48 */
+#define TAIL_BYTES 6 /* flags, zone, expiry */
+
+static size_t
+slot_bytes(enum swarm_kind kind)
+{
+    return swarm_member_bytes(kind) + TAIL_BYTES;
+}
+
+static uint32_t
+slot_expiry(const uint8_t *slot, size_t member)
+{
+    uint32_t expires_s;
+
+    memcpy(&expires_s, slot + member + 2, sizeof(expires_s));
+    return expires_s;
+}
+
+static unsigned
+slot_flags(const uint8_t *slot, size_t member)
+{
+    return slot[member];
+}
+
+static void
+slot_set(uint8_t *slot, size_t member, const struct swarm_peer *peer)
+{
+    memcpy(slot, peer->member, member);
+    slot[member] = (uint8_t)peer->flags;
+    slot[member + 1] = peer->zone;
+    memcpy(slot + member + 2, &peer->expires_s, sizeof(peer->expires_s));
+}
+
+/* Where a peer may lie. */
+
+static uint64_t
+mix(uint64_t h)
+{
+    h *= UINT64_C(0x9e3779b97f4a7c15);
+    h ^= h >> 32;
+    h *= UINT64_C(0xd6e8feb86659fd93);
+    return h ^ h >> 32;
+}
+
+static uint64_t
+hash(uint64_t seed, const uint8_t *bytes, size_t len)
+{
+    uint64_t h = seed, word;
+
+    for (; len > 0; bytes += word == 0 ? 8 : word) {
+        uint64_t part = 0;
+
+        word = len < 8 ? len : 0;
+        memcpy(&part, bytes, word == 0 ? 8 : word);
+        h = mix(h ^ part);
+        len -= word == 0 ? 8 : word;
+    }
+    return h;
+}
+
+struct place {
+    uint8_t *bucket[2]; /* its network's, and its own */
+    size_t bytes, member;
+};
+
+static size_t
+prefix_bytes(size_t member)
+{
+    return member == SWARM_V4_BYTES ? PREFIX_V4 : PREFIX_V6;
+}
+
+static size_t
+network_bucket(const struct swarm_set *set, uint64_t seed,
+               const uint8_t *member, size_t bytes)
+{
+    return hash(~seed, member, prefix_bytes(bytes)) & (set->buckets - 1u);
+}
+
+static void
+place_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
+           const uint8_t *member, struct place *ret)
+{
+    size_t own;
+
+    ret->member = swarm_member_bytes(kind);
+    ret->bytes = slot_bytes(kind);
+    own = hash(seed, member, ret->member) & (set->buckets - 1u);
+    ret->bucket[0] =
+        set->slots + network_bucket(set, seed, member, ret->member) *
+                         SWARM_WAYS * ret->bytes;
+    ret->bucket[1] = set->slots + own * SWARM_WAYS * ret->bytes;
+}
+
+static uint8_t *
+slot_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
+          const uint8_t *member)
+{
+    struct place place;
+
+    if (set->buckets == 0)
+        return NULL;
+    place_find(set, seed, kind, member, &place);
+    for (size_t i = 0; i < 2 * SWARM_WAYS; i++) {
+        uint8_t *slot =
+            place.bucket[i / SWARM_WAYS] + i % SWARM_WAYS * place.bytes;
+
+        if (memcmp(slot, member, place.member) == 0 &&
+            slot_expiry(slot, place.member) != 0)
+            return slot;
+    }
+    return NULL;
+}
+
+/* A slot that is free or whose peer has expired; else *ret_worst is the one of
+ * its own bucket that ends first. */
+static uint8_t *
+slot_free(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
+          const uint8_t *member, uint32_t now_s, uint8_t **ret_worst)
+{
+    uint32_t worst = UINT32_MAX, expires_s;
+    struct place place;
+
+    *ret_worst = NULL;
+    if (set->buckets == 0)
+        return NULL;
+    place_find(set, seed, kind, member, &place);
+    for (size_t i = 0; i < 2 * SWARM_WAYS; i++) {
+        uint8_t *slot =
+            place.bucket[i / SWARM_WAYS] + i % SWARM_WAYS * place.bytes;
+
+        expires_s = slot_expiry(slot, place.member);
+        if (expires_s <= now_s)
+            return slot;
+        if (i >= SWARM_WAYS && expires_s < worst) {
+            worst = expires_s;
+            *ret_worst = slot;
+        }
+    }
+    return NULL;
+}
+
+/* Comings and goings. */
+
+static void
+set_count(struct swarm_set *set, int32_t change)
+{
+    if (!set->full) {
+        set->delta += change;
+        set->since += change;
+    }
+}
+
+/* Twice the buckets, or the first one.  What finds no place there is lost. */
+static int
+set_grow(struct swarm_set *set, struct swarm_memory *memory,
+         enum swarm_kind kind, uint32_t now_s)
+{
+    size_t bytes = slot_bytes(kind), member = swarm_member_bytes(kind);
+    struct swarm_set grown = *set;
+    size_t old = (size_t)set->buckets * SWARM_WAYS;
+    size_t added;
+
+    if (set->buckets >= BUCKETS_MAX)
+        return -ENOSPC;
+    grown.buckets = set->buckets == 0 ? 1 : (uint16_t)(2 * set->buckets);
+    added = ((size_t)grown.buckets - set->buckets) * SWARM_WAYS * bytes;
+    if (memory->used + added > memory->limit)
+        return -ENOSPC;
+    grown.slots = calloc(grown.buckets, SWARM_WAYS * bytes);
+    if (grown.slots == NULL)
+        return -ENOSPC;
+    grown.used = 0;
+    for (size_t i = 0; i < old; i++) {
+        const uint8_t *slot = set->slots + i * bytes;
+        uint8_t *to, *worst;
+
+        if (slot_expiry(slot, member) == 0)
+            continue;
+        to = slot_free(&grown, memory->seed, kind, slot, now_s, &worst);
+        if (to == NULL)
+            continue;
+        grown.used += slot_expiry(to, member) == 0;
+        memcpy(to, slot, bytes);
+    }
+    memory->used += added;
+    free(set->slots);
+    *set = grown;
+    return 0;
+}
+
+bool
+swarm_find(const struct swarm *swarm, const struct swarm_memory *memory,
+           enum swarm_kind kind, const uint8_t *member, struct swarm_peer *ret)
+{
+    const uint8_t *slot =
+        slot_find(&swarm->sets[kind], memory->seed, kind, member);
+    size_t bytes = swarm_member_bytes(kind);
+
+    if (slot == NULL)
+        return false;
+    ret->member = member;
+    ret->expires_s = slot_expiry(slot, bytes);
+    ret->flags = slot_flags(slot, bytes);
+    ret->zone = slot[bytes + 1];
+    return true;
+}
+
+int
+swarm_put(struct swarm *swarm, struct swarm_memory *memory,
+          enum swarm_kind kind, const struct swarm_peer *peer, uint32_t now_s)
+{
+    struct swarm_set *set = &swarm->sets[kind];
+    size_t member = swarm_member_bytes(kind);
+    uint8_t *slot = slot_find(set, memory->seed, kind, peer->member), *worst;
+    bool learnt = peer->flags & SWARM_LEARNT;
+
+    if (slot != NULL) {
+        slot_set(slot, member, peer);
+        return 0;
+    }
+    while ((slot = slot_free(set, memory->seed, kind, peer->member, now_s,
+                             &worst)) == NULL &&
+           set_grow(set, memory, kind, now_s) == 0) {
+    }
+    if (slot == NULL && worst == NULL)
+        return -ENOMEM;
+    if (slot == NULL) {
+        set->full = true;
+        slot = worst;
+    } else if (slot_expiry(slot, member) == 0) {
+        set->used++;
+    } else {
+        set_count(set, -1); /* the one that has expired */
+    }
+    slot_set(slot, member, peer);
+    if (!learnt)
+        set_count(set, 1);
+    return 1;
+}
+
+bool
+swarm_remove(struct swarm *swarm, const struct swarm_memory *memory,
+             enum swarm_kind kind, const uint8_t *member)
+{
+    struct swarm_set *set = &swarm->sets[kind];
+    uint8_t *slot = slot_find(set, memory->seed, kind, member);
+
+    if (slot == NULL)
+        return false;
+    memset(slot, 0, slot_bytes(kind));
+    set->used--;
+    set_count(set, -1);
+    return true;
+}
+
+void
+swarm_sweep(struct swarm *swarm, enum swarm_kind kind, uint32_t before_s)
+{
+    struct swarm_set *set = &swarm->sets[kind];
+    size_t bytes = slot_bytes(kind), member = swarm_member_bytes(kind);
+
+    for (size_t i = 0; i < (size_t)set->buckets * SWARM_WAYS; i++) {
+        uint8_t *slot = set->slots + i * bytes;
+        unsigned flags = slot_flags(slot, member);
+        uint32_t expires_s = slot_expiry(slot, member);
+
+        slot[member] = (uint8_t)(flags & ~(unsigned)SWARM_LEARNT);
+        if (expires_s != 0 && expires_s < before_s &&
+            (flags & (SWARM_LEARNT | SWARM_UNWRITTEN)) == 0) {
+            memset(slot, 0, bytes);
+            set->used--;
+        }
+    }
+}
+
+void
+swarm_clear(struct swarm *swarm, struct swarm_memory *memory)
+{
+    for (int kind = 0; kind < SWARM_KINDS; kind++) {
+        struct swarm_set *set = &swarm->sets[kind];
+
+        memory->used -= (size_t)set->buckets * SWARM_WAYS *
+                        slot_bytes((enum swarm_kind)kind);
+        free(set->slots);
+        memset(set, 0, sizeof(*set));
+    }
+}
+
+void
+swarm_visit(const struct swarm *swarm, enum swarm_kind kind,
+            swarm_visit_fn *visit, void *arg)
+{
+    const struct swarm_set *set = &swarm->sets[kind];
+    size_t bytes = slot_bytes(kind), member = swarm_member_bytes(kind);
+
+    for (size_t i = 0; i < (size_t)set->buckets * SWARM_WAYS; i++) {
+        const uint8_t *slot = set->slots + i * bytes;
+        const struct swarm_peer peer = {.member = slot,
+                                        .expires_s = slot_expiry(slot, member),
+                                        .flags = slot_flags(slot, member),
+                                        .zone = slot[member + 1]};
+
+        if (peer.expires_s != 0)
+            visit(arg, &peer);
+    }
+}
+
+/* Handouts. */
+
+struct handout {
+    const struct swarm_set *set;
+    const struct swarm_asker *asker;
+    size_t member, bytes;
+    uint8_t *to;
+    size_t count;
+    uint64_t given[SWARM_SET_MAX / 64]; /* a bit for each slot */
+};
+enum handout_which { HANDOUT_NEAR, HANDOUT_ZONE, HANDOUT_ANY };
+
+static void
+handout_add(struct handout *h, size_t at, enum handout_which which)
+{
+    const struct swarm_asker *asker = h->asker;
+    const uint8_t *slot = h->set->slots + at * h->bytes;
+
+    if (slot_expiry(slot, h->member) <= asker->now_s ||
+        (h->given[at / 64] >> at % 64 & 1) != 0)
+        return;
+    if (which == HANDOUT_ZONE && slot[h->member + 1] != asker->zone)
+        return;
+    if (asker->member != NULL &&
+        (memcmp(slot, asker->member, h->member) == 0 ||
+         (which == HANDOUT_NEAR &&
+          memcmp(slot, asker->member, prefix_bytes(h->member)) != 0)))
+        return;
+    h->given[at / 64] |= UINT64_C(1) << at % 64;
+    memcpy(h->to + h->count++ * h->member, slot, h->member);
+}
+
+/* Walks over so many slots from `at` on, until there are max peers. */
+static void
+handout_walk(struct handout *h, size_t at, size_t steps, size_t max,
+             enum handout_which which)
+{
+    size_t slots = (size_t)h->set->buckets * SWARM_WAYS;
+
+    for (; steps > 0 && h->count < max; steps--) {
+        handout_add(h, at, which);
+        if (++at == slots)
+            at = 0;
+    }
+}
+
+/*
+ * If there are more than fit, up to a quarter is near, and as much again of
+ * the asker's zone.
+ */
+size_t
+swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
+           enum swarm_kind kind, const struct swarm_asker *asker, uint8_t *ret,
+           size_t max)
+{
+    const struct swarm_set *set = &swarm->sets[kind];
+    struct handout h = {.set = set,
+                        .asker = asker,
+                        .member = swarm_member_bytes(kind),
+                        .bytes = slot_bytes(kind),
+                        .to = ret};
+    size_t slots = (size_t)set->buckets * SWARM_WAYS, at, near;
+
+    if (set->used == 0 || max == 0)
+        return 0;
+    at = (size_t)(asker->random % slots);
+    if (set->used > max && asker->member != NULL) {
+        near = network_bucket(set, memory->seed, asker->member, h.member);
+        handout_walk(&h, near * SWARM_WAYS, SWARM_WAYS, (max + 3) / 4,
+                     HANDOUT_NEAR);
+    }
+    if (set->used > max && asker->zone != 0)
+        handout_walk(&h, at, slots < 4 * max ? slots : 4 * max,
+                     h.count + (max + 3) / 4, HANDOUT_ZONE);
+    handout_walk(&h, at, slots, max, HANDOUT_ANY);
+    return h.count;
+}
+
+uint32_t
+swarm_count(const struct swarm *swarm, enum swarm_kind kind)
+{
+    const struct swarm_set *set = &swarm->sets[kind];
+    int64_t count = (int64_t)set->base + set->delta;
+
+    return count < 0 ? 0 : (uint32_t)count;
+}
