@@ -3,8 +3,8 @@
 #
 # Sets: build, run, test, bench, source, fuzz, check.  Says what it does; says
 # nothing and takes no time when all is there.  Packages that bring a service
-# (nginx, redis-server) leave none running and none enabled that was not so
-# before.
+# (nginx, redis-server, opentracker) leave none running and none enabled that
+# was not so before.
 
 set -eu
 
@@ -26,7 +26,7 @@ packages() {
             aria2 wget wget2 transmission-cli qbittorrent-nox chromium
         ;;
     bench)
-        echo wrk valgrind util-linux
+        echo wrk valgrind util-linux opentracker
         ;;
     source)
         echo dpkg-dev
@@ -44,7 +44,7 @@ packages() {
     esac
 }
 
-services="nginx redis-server"
+services="nginx redis-server opentracker"
 policy=/usr/sbin/policy-rc.d
 
 wanted=

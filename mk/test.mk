@@ -105,7 +105,15 @@ bench-index: ## what indexing costs, against openssl and an idle worker
 	+@$(make_module)
 	@$(BUILT) bench/index $(BENCH)
 
-$(B)/pace: bench/pace.c $(B)/flags
+bench-tracker: ## announces a second, against opentracker and npm's tracker
+	@mk/deps.sh build run bench
+	@$(MAKE) --no-print-directory all $(B)/announce
+	@$(BUILT) bench/tracker --npm $(BENCH)
+ifndef BENCH
+	@$(BUILT) bench/tracker --million
+endif
+
+$(B)/pace $(B)/announce: $(B)/%: bench/%.c $(B)/flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< -lm
 
@@ -116,5 +124,6 @@ $(B)/crowd: $(CROWD_SRC) bench/crowd/crowd.h $(B)/liboffload.a $(B)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(CROWD_SRC) \
 	    $(B)/liboffload.a -luv $(LIB_LIBS)
 
-.PHONY: asan asan-nginx bench bench-index bench-module check headers soak test
+.PHONY: asan asan-nginx bench bench-index bench-module bench-tracker \
+    check headers soak test
 .PHONY: tsan ubsan
