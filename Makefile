@@ -75,6 +75,9 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/obj/coordinator/store/library.o: \
     $(wildcard coordinator/store/functions/*.lua)
 
+$(B)/obj/coordinator/status/assets.o: coordinator/status/page.html \
+    coordinator/status/status.js coordinator/status/status.css
+
 # A unit test includes the .c file under test, so it links what that needs.
 $(B)/t/%: t/unit/%.c $(B)/liboffload.a $(B)/libolnet.a $(B)/flags
 	@mkdir -p $(@D)

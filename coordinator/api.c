@@ -13,19 +13,8 @@
 #include "coordinator/sites/join.h"
 #include "coordinator/contents/peers.h"
 #include "coordinator/nodes/registration.h"
-
-static void
-root_show(struct app *app, struct http_request *request)
-{
-    static const char *const headers[] = {"Content-Type: text/plain", NULL};
-    char text[256];
-    int len = snprintf(text, sizeof(text),
-                       "offload-coordinator " OL_VERSION "\n"
-                       "key id: %s\npublic key: %s\n",
-                       app_id(app), ol_key_x(app->key));
-
-    http_reply(request, 200, headers, text, (size_t)len);
-}
+#include "coordinator/status/metrics.h"
+#include "coordinator/status/status.h"
 
 static void
 health_show(struct app *app, struct http_request *request)
@@ -58,7 +47,11 @@ static const struct route {
     const char *method, *path;
     void (*handle)(struct app *app, struct http_request *request);
 } routes[] = {
-    {"GET", "/", root_show},
+    {"GET", "/", status_page},
+    {"GET", "/status.css", status_style},
+    {"GET", "/status.js", status_script},
+    {"GET", "/metrics", status_metrics},
+    {"GET", "/v1/status", status_document},
     {"GET", "/healthz", health_show},
     {"GET", "/v1/key", key_show},
     {"POST", "/v1/sites", join_request},
@@ -110,6 +103,7 @@ api_handle(struct http_request *request, void *arg)
     const char *path = http_path(request), *name;
     size_t len;
 
+    metrics_add(M_REQUESTS, 1);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (strcmp(path, routes[i].path) != 0)
             continue;

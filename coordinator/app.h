@@ -29,6 +29,7 @@ struct call;
 struct nodes;
 struct options;
 struct sites;
+struct status;
 
 struct app {
     uv_loop_t *loop;
@@ -41,6 +42,7 @@ struct app {
     struct nodes *nodes;
     struct beats *beats;
     struct sites *sites;
+    struct status *status;
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */
     struct pace sources, targets;

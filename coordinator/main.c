@@ -16,6 +16,7 @@
 #include "coordinator/nodes/nodes.h"
 #include "coordinator/options.h"
 #include "coordinator/sites/sites.h"
+#include "coordinator/status/status.h"
 #include "net/daemon.h"
 #include "net/log.h"
 
@@ -149,7 +150,8 @@ app_start(struct app *app, const struct options *o, struct ol_error *err)
         log_info("made the key %s", o->key);
     if (fetchers_create(app, o) != 0 || heartbeat_start(app) != 0 ||
         nodes_create(app, &moved, &app->nodes) != 0 ||
-        sites_create(app, &app->sites) != 0)
+        sites_create(app, &app->sites) != 0 ||
+        status_create(app, &app->status) != 0)
         return ol_error_set(err, ENOMEM, "no memory");
     rc = store_create(app->loop, o->redis, &stored, &app->store, err);
     if (rc == 0)
@@ -166,6 +168,7 @@ app_stop(struct app *app)
     sites_free(app->sites);
     store_free(app->store);
     calls_end(app);
+    status_free(app->status);
     heartbeat_stop(app);
     nodes_free(app->nodes);
     fetcher_free(app->control);

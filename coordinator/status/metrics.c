@@ -74,14 +74,9 @@ metrics_read(enum metric metric)
     return sum;
 }
 
-char *
-metrics_dump(size_t *ret_len)
+void
+metrics_write(FILE *out)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, ret_len);
-
-    if (out == NULL)
-        return NULL;
     for (size_t i = 0; i < METRICS_COUNT; i++) {
         int len = (int)strcspn(metrics[i].name, "{");
 
@@ -92,9 +87,4 @@ metrics_dump(size_t *ret_len)
         fprintf(out, "%s %" PRIu64 "\n", metrics[i].name,
                 metrics_read((enum metric)i));
     }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
 }

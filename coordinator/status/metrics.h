@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define METRICS_WORKERS 64
 
@@ -19,6 +20,8 @@
 #define METRICS(X)                                                             \
     X(M_REQUESTS, counter, "offload_http_requests_total",                      \
       "HTTP requests answered")                                                \
+    X(M_CONNECTIONS, gauge, "offload_http_connections",                        \
+      "Connections of nodes, sites and visitors that are open")                \
     X(M_REGISTRATIONS, counter,                                                \
       "offload_registrations_total{result=\"accepted\"}",                      \
       "Registrations of nodes")                                                \
@@ -47,7 +50,7 @@ void metrics_add(enum metric metric, uint64_t n);
 void metrics_set(enum metric metric, uint64_t value);
 /* Of all workers together. */
 uint64_t metrics_read(enum metric metric);
-/* The whole text; the caller frees it.  NULL without memory. */
-char *metrics_dump(size_t *ret_len);
+/* As Prometheus reads it. */
+void metrics_write(FILE *out);
 
 #endif
