@@ -39,7 +39,7 @@ NODE_SRC := $(wildcard node/*.c)
 CLIENT_SRC := $(wildcard client/*.c)
 
 LIB_LIBS := -lcrypto -ljansson -lm
-NET_LIBS := -luv -lcurl -lmicrohttpd
+NET_LIBS := -luv -lcurl -lmicrohttpd -lgnutls
 # V=1 shows the command lines.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '%-5s %s\n' $(1) $(2))

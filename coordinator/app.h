@@ -5,6 +5,7 @@
 #ifndef COORDINATOR_APP_H
 #define COORDINATOR_APP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 #include <uv.h>
@@ -20,6 +21,8 @@
 #define APP_CONTROL_FETCHES 256 /* call-backs, keys and documents of sites */
 #define APP_SYNC_FETCHES 8192
 #define APP_JWS_LIFE_S 60 /* of what is signed here */
+#define APP_STOP_MS 5000  /* for answers to what was asked, at the end */
+#define APP_RELOADS 8
 /* Calls to foreign servers that one source may cause, and that one gets. */
 #define APP_SOURCE_LIMIT ((struct pace_limit){200, 100})
 #define APP_TARGET_LIMIT ((struct pace_limit){30, 1000})
@@ -35,10 +38,11 @@ struct app {
     uv_loop_t *loop;
     const struct options *options;
     unsigned worker; /* 0 .. options->workers - 1 */
+    int udp_fd;      /* bound as `listen` is, not blocking; -1: no tracker */
     struct ol_key *key;
     struct store *store;
     struct fetcher *control, *pusher;
-    struct httpd *httpd;
+    struct httpd *httpd, *httpd_tls; /* NULL: no TLS */
     struct nodes *nodes;
     struct beats *beats;
     struct sites *sites;
@@ -46,7 +50,21 @@ struct app {
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */
     struct pace sources, targets;
+    void (*reloads[APP_RELOADS])(struct app *app); /* NULL: no more */
 };
+
+/* The listening sockets are taken over; -1: no TLS. */
+int app_start(struct app *app, int listen, int listen_tls,
+              struct ol_error *err);
+/* Also after a failed start. */
+void app_stop(struct app *app);
+/*
+ * `reload` is called at SIGHUP, when app->options has been read again: files
+ * that it names may have changed.  It keeps what it has if it cannot.  In the
+ * order of these calls, at most APP_RELOADS.
+ */
+void app_on_reload(struct app *app, void (*reload)(struct app *app));
+void app_reload(struct app *app);
 
 static inline const char *
 app_id(const struct app *app)
@@ -64,7 +82,7 @@ app_now(void)
     return app_now_ms() / 1000;
 }
 /* Whether this source may make us call the target now; counts it. */
-bool app_may_call(struct app *app, const struct sockaddr *source,
+bool app_may_call(struct app *app, const struct http_request *source,
                   const char *target);
 /* 0 .. below - 1, for jitter; below 0: any number. */
 unsigned app_random(unsigned below);

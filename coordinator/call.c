@@ -21,11 +21,11 @@ static void
 refusal_log(struct http_request *r, int status, const char *text)
 {
     static struct log_kind refused = {.name = "refused requests"};
-    char from[OL_ADDR_TEXT] = "?";
+    char from[OL_ADDR_TEXT];
     struct ol_addr addr;
 
-    if (ol_addr_from_sockaddr(http_peer(r), &addr) == 0)
-        ol_addr_text(&addr, from, sizeof(from));
+    http_client(r, &addr);
+    ol_addr_text(&addr, from, sizeof(from));
     log_limited(&refused, LOG_INFO_, "%s %.80s from %s: %d: %s", http_method(r),
                 http_path(r), from, status, text);
 }

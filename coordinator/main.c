@@ -2,6 +2,8 @@
  * offload-coordinator: sites and nodes meet here.  Makes the parts of the
  * process, connects their events, and takes them down again.
  */
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +16,14 @@
 #include "coordinator/commands.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/nodes/nodes.h"
+#include "coordinator/master.h"
 #include "coordinator/options.h"
 #include "coordinator/sites/sites.h"
 #include "coordinator/status/status.h"
 #include "net/daemon.h"
+#include "coordinator/worker.h"
 #include "net/log.h"
+#include "net/tls.h"
 
 #define CONNECTIONS_PER_ADDRESS 1024
 #define IDLE_S 60
@@ -51,18 +56,24 @@ app_random(unsigned below)
 }
 
 bool
-app_may_call(struct app *app, const struct sockaddr *source, const char *target)
+app_may_call(struct app *app, const struct http_request *source,
+             const char *target)
 {
     int64_t now = app_ticks_ms();
     struct ol_addr addr;
     uint8_t prefix[16];
     size_t len;
 
-    if (ol_addr_from_sockaddr(source, &addr) != 0)
-        return false;
+    http_client(source, &addr);
     len = pace_source(&addr, prefix);
     return pace_take(&app->sources, prefix, len, now) &&
            pace_take(&app->targets, target, strlen(target), now);
+}
+
+static uint64_t
+seed_make(void)
+{
+    return (uint64_t)app_random(0) << 32 | app_random(0);
 }
 
 /* Events from part to part. */
@@ -128,43 +139,100 @@ fetchers_create(struct app *app, const struct options *o)
 }
 
 static int
-app_start(struct app *app, const struct options *o, struct ol_error *err)
+servers_create(struct app *app, int listen, int listen_tls,
+               struct ol_error *err)
 {
-    const struct store_events stored = {on_up, on_change, app};
-    const struct nodes_events moved = {on_node_changed, on_node_forget, app};
-    const struct httpd_options served = {.listen = o->listen,
-                                         .max_connections = APP_CONNECTIONS,
-                                         .max_connections_per_address =
-                                             CONNECTIONS_PER_ADDRESS,
-                                         .max_body = APP_BODY_MAX,
-                                         .idle_s = IDLE_S,
-                                         .handler = api_handle,
-                                         .arg = app};
-    bool made;
-    int rc;
+    const struct options *o = app->options;
+    struct httpd_options served = {
+        .listen = o->listen,
+        .listen_fd = &listen,
+        .proxies = &o->proxies,
+        .max_connections = APP_CONNECTIONS,
+        .max_connections_per_address = CONNECTIONS_PER_ADDRESS,
+        .max_body = APP_BODY_MAX,
+        .idle_s = IDLE_S,
+        .handler = api_handle,
+        .arg = app,
+    };
+    int rc = httpd_create(app->loop, &served, &app->httpd, err);
 
-    rc = daemon_key_open(o->key, &app->key, &made, err);
+    if (rc != 0 || listen_tls < 0)
+        return rc;
+    rc = tls_load(o->tls_cert, o->tls_key, err);
     if (rc != 0)
         return rc;
-    if (made)
-        log_info("made the key %s", o->key);
+    served.listen = o->listen_tls;
+    served.listen_fd = &listen_tls;
+    served.tls = true;
+    return httpd_create(app->loop, &served, &app->httpd_tls, err);
+}
+
+static void
+tls_reload(struct app *app)
+{
+    const struct options *o = app->options;
+    struct ol_error err;
+
+    if (app->httpd_tls != NULL && o->tls_cert != NULL &&
+        tls_load(o->tls_cert, o->tls_key, &err) != 0)
+        log_error("the certificate stays as it is: %s", err.text);
+}
+
+void
+app_on_reload(struct app *app, void (*reload)(struct app *app))
+{
+    size_t i = 0;
+
+    while (app->reloads[i] != NULL)
+        i++;
+    assert(i + 1 < APP_RELOADS); /* the last one stays NULL */
+    app->reloads[i] = reload;
+}
+
+void
+app_reload(struct app *app)
+{
+    for (size_t i = 0; app->reloads[i] != NULL; i++)
+        app->reloads[i](app);
+}
+
+static void
+app_begin(struct app *app)
+{
+    TAILQ_INIT(&app->calls);
+    pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);
+    pace_init(&app->targets, seed_make(), APP_TARGET_LIMIT);
+    app_on_reload(app, tls_reload);
+}
+
+int
+app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
+{
+    const struct options *o = app->options;
+    const struct store_events stored = {on_up, on_change, app};
+    const struct nodes_events moved = {on_node_changed, on_node_forget, app};
+    int rc;
+
+    app_begin(app);
+    rc = ol_key_load(o->key, &app->key, err);
+    if (rc != 0)
+        return rc;
     if (fetchers_create(app, o) != 0 || heartbeat_start(app) != 0 ||
         nodes_create(app, &moved, &app->nodes) != 0 ||
         sites_create(app, &app->sites) != 0 ||
         status_create(app, &app->status) != 0)
         return ol_error_set(err, ENOMEM, "no memory");
     rc = store_create(app->loop, o->redis, &stored, &app->store, err);
-    if (rc == 0)
-        rc = httpd_create(app->loop, &served, &app->httpd, err);
-    return rc;
+    return rc != 0 ? rc : servers_create(app, listen, listen_tls, err);
 }
 
 /* The order matters: requests lose their clients, then the store calls back. */
-static void
+void
 app_stop(struct app *app)
 {
     httpd_free(app->httpd);
-    app->httpd = NULL;
+    httpd_free(app->httpd_tls);
+    app->httpd = app->httpd_tls = NULL;
     sites_free(app->sites);
     store_free(app->store);
     calls_end(app);
@@ -176,53 +244,22 @@ app_stop(struct app *app)
     ol_key_free(app->key);
 }
 
-struct process {
-    struct app app;
-    struct daemon_signals signals;
-};
-
-static void
-on_signal(void *arg)
-{
-    struct process *process = arg;
-
-    log_info("stopping");
-    daemon_signals_stop(&process->signals);
-    app_stop(&process->app);
-}
-
-static uint64_t
-seed_make(void)
-{
-    return (uint64_t)app_random(0) << 32 | app_random(0);
-}
-
+/* --test: all that can be known without serving. */
 static int
-coordinator_run(const struct options *o)
+options_test(const struct options *o)
 {
-    static struct process process;
-    struct app *app = &process.app;
     struct ol_error err = {""};
-    int rc;
+    struct ol_key *key = NULL;
+    int rc = ol_key_load(o->key, &key, &err);
 
-    app->options = o;
-    app->loop = uv_default_loop();
-    TAILQ_INIT(&app->calls);
-    pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);
-    pace_init(&app->targets, seed_make(), APP_TARGET_LIMIT);
-    daemon_init();
-    log_set_level(o->level);
-    rc = app_start(app, o, &err);
-    if (rc != 0) {
+    ol_key_free(key);
+    if (rc == 0 || rc == -ENOENT) /* it would be made */
+        rc = store_url_check(o->redis, &err);
+    if (rc == 0 && o->listen_tls != NULL)
+        rc = tls_load(o->tls_cert, o->tls_key, &err);
+    tls_unload();
+    if (rc != 0)
         log_error("%s", err.text);
-        app_stop(app);
-    } else {
-        daemon_signals_start(&process.signals, app->loop, on_signal, &process);
-        log_info("key id %s, public key %s", app_id(app), ol_key_x(app->key));
-        log_info("ready: listening on http://%s", o->listen);
-    }
-    uv_run(app->loop, UV_RUN_DEFAULT);
-    uv_loop_close(app->loop);
     return rc == 0 ? 0 : 1;
 }
 
@@ -230,7 +267,8 @@ int
 main(int argc, char **argv)
 {
     struct ol_error err = {""};
-    struct options o;
+    static struct options o;
+    int status = 0;
 
     if (argc > 1 && argv[1][0] != '-')
         return command_run(argc - 1, argv + 1);
@@ -241,13 +279,23 @@ main(int argc, char **argv)
                 err.text);
         return 2;
     }
-    if (o.what == OPTIONS_HELP) {
+    daemon_init();
+    log_set_level(o.level);
+    switch (o.what) {
+    case OPTIONS_HELP:
         options_help(stdout);
         commands_help(stdout);
-    } else if (o.what == OPTIONS_VERSION) {
+        break;
+    case OPTIONS_VERSION:
         puts("offload-coordinator " OL_VERSION);
-    } else {
-        return coordinator_run(&o);
+        break;
+    case OPTIONS_TEST:
+        status = options_test(&o);
+        break;
+    case OPTIONS_RUN:
+        status = master_run(argc, argv, &o, worker_serve);
+        break;
     }
-    return 0;
+    options_free(&o);
+    return status;
 }

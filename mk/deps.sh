@@ -12,7 +12,7 @@ packages() {
     case $1 in
     build)
         echo gcc libc6-dev make pkg-config libjansson-dev libuv1-dev \
-            libmicrohttpd-dev libhiredis-dev libcurl4-openssl-dev libssl-dev \
+            libmicrohttpd-dev libgnutls28-dev libhiredis-dev libcurl4-openssl-dev libssl-dev \
             libmaxminddb-dev nginx-dev
         ;;
     run)

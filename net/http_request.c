@@ -5,12 +5,14 @@
  * Must not know sockets or the loop: an answer that comes later is left to
  * httpd.c, which resumes the connection.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "net/httpd_parts.h"
@@ -106,11 +108,93 @@ http_peer(const struct http_request *r)
         ->client_addr;
 }
 
+/* The lines of X-Forwarded-For, in their order. */
+#define FORWARDED_LINES 16 /* of more, the last ones count */
+struct forwarded {
+    const char *lines[FORWARDED_LINES];
+    size_t count;
+};
+
+static enum MHD_Result
+on_forwarded(void *arg, enum MHD_ValueKind kind, const char *name,
+             const char *value)
+{
+    struct forwarded *f = arg;
+
+    (void)kind;
+    if (value != NULL && strcasecmp(name, "X-Forwarded-For") == 0)
+        f->lines[f->count++ % FORWARDED_LINES] = value;
+    return MHD_YES;
+}
+
+/* "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]", "[…]:80" */
+static int
+forwarded_parse(const char *text, size_t len, struct ol_addr *ret)
+{
+    char copy[OL_ADDR_TEXT], *colon;
+
+    if (len == 0 || len >= sizeof(copy))
+        return -EINVAL;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    colon = strchr(copy, ':');
+    if (copy[0] == '[') {
+        text = strchr(copy, ']');
+        if (text == NULL || (text[1] != '\0' && text[1] != ':'))
+            return -EINVAL;
+        copy[text - copy] = '\0';
+        return ol_addr_parse(copy + 1, ret);
+    }
+    if (colon != NULL && strchr(colon + 1, ':') == NULL)
+        *colon = '\0';
+    return ol_addr_parse(copy, ret);
+}
+
+/*
+ * Goes on from the right, from proxy to proxy; true: *addr is no proxy, or what
+ * stands before it makes no sense.
+ */
+static bool
+forwarded_walk(const char *line, const struct ol_cidrs *proxies,
+               struct ol_addr *addr)
+{
+    size_t end = strlen(line), begin, from, to;
+
+    for (;;) {
+        for (begin = end; begin > 0 && line[begin - 1] != ',';)
+            begin--;
+        for (from = begin; from < end && strchr(" \t", line[from]) != NULL;)
+            from++;
+        for (to = end; to > from && strchr(" \t", line[to - 1]) != NULL;)
+            to--;
+        if (forwarded_parse(line + from, to - from, addr) != 0 ||
+            !ol_cidrs_contain(proxies, addr))
+            return true;
+        if (begin == 0)
+            return false;
+        end = begin - 1;
+    }
+}
+
 void
 http_client(const struct http_request *r, struct ol_addr *ret)
 {
-    memset(ret, 0, sizeof(*ret));
-    (void)ol_addr_from_sockaddr(http_peer(r), ret);
+    const struct ol_cidrs *proxies = r->httpd->proxies;
+    struct forwarded f = {.count = 0};
+    struct ol_addr addr;
+    size_t i;
+
+    memset(&addr, 0, sizeof(addr));
+    if (ol_addr_from_sockaddr(http_peer(r), &addr) == 0 && proxies != NULL &&
+        ol_cidrs_contain(proxies, &addr)) {
+        MHD_get_connection_values(r->connection, MHD_HEADER_KIND, on_forwarded,
+                                  &f);
+        for (i = f.count; i > 0 && f.count - i < FORWARDED_LINES; i--)
+            if (forwarded_walk(f.lines[(i - 1) % FORWARDED_LINES], proxies,
+                               &addr))
+                break;
+    }
+    *ret = addr;
 }
 
 void
@@ -146,6 +230,8 @@ request_answer(struct http_request *r, int status, const char *const *headers,
         MHD_add_response_header(response, name,
                                 colon + 1 + strspn(colon + 1, " "));
     }
+    if (response != NULL && r->httpd->draining)
+        MHD_add_response_header(response, "Connection", "close");
     r->status = status;
     r->response = response;
     r->answered = true;

@@ -22,6 +22,7 @@
 #include "net/httpd_parts.h"
 #include "net/listen.h"
 #include "net/log.h"
+#include "net/tls.h"
 #include "offload/netaddr.h"
 
 #define HTTPD_CONNECTIONS 1024
@@ -49,6 +50,7 @@ static void *
 on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
     struct http_request *r;
+    const char *host;
     char *mark;
 
     r = calloc(1, sizeof(*r));
@@ -57,8 +59,11 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
     r->httpd = arg;
     r->connection = connection;
     r->refs = 1;
-    if (strncasecmp(uri, "http://", 7) == 0) {
-        uri += 7 + strcspn(uri + 7, "/?");
+    host = strncasecmp(uri, "http://", 7) == 0    ? uri + 7
+           : strncasecmp(uri, "https://", 8) == 0 ? uri + 8
+                                                  : NULL;
+    if (host != NULL) {
+        uri = host + strcspn(host, "/?");
         if (*uri != '/')
             uri = "/";
     }
@@ -76,7 +81,21 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
     return r;
 }
 
-/* A client that goes in the middle of a request is noticed. */
+static struct connection *
+connection_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection,
+                                   MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+        ->socket_context;
+}
+
+static enum MHD_Result
+on_accept(void *arg, const struct sockaddr *peer, socklen_t len)
+{
+    (void)len;
+    return connection_allowed(arg, peer) ? MHD_YES : MHD_NO;
+}
+
 static void
 on_connection(void *arg, struct MHD_Connection *connection, void **context,
               enum MHD_ConnectionNotificationCode code)
@@ -84,13 +103,17 @@ on_connection(void *arg, struct MHD_Connection *connection, void **context,
     struct httpd *httpd = arg;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        hangups_remove(httpd->hangups, *context);
+        connection_remove(httpd, *context);
         *context = NULL;
     } else {
-        *context = hangups_add(
-            httpd->hangups, MHD_get_connection_info(
-                                connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                                ->connect_fd);
+        *context =
+            connection_add(httpd,
+                           MHD_get_connection_info(
+                               connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                               ->connect_fd,
+                           MHD_get_connection_info(
+                               connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                               ->client_addr);
     }
 }
 
@@ -100,12 +123,12 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
 {
     struct http_request *r = *context;
 
-    (void)arg;
-    (void)connection;
     (void)code;
+    connection_wait(arg, connection_of(connection));
     if (r == NULL)
         return;
     *context = NULL;
+    r->httpd->busy -= r->begun;
     if (r->handled && !r->answered && r->on_close != NULL)
         r->on_close(r, r->context);
     stream_end(r);
@@ -113,7 +136,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
         MHD_destroy_response(r->response);
     r->httpd->bodies -= r->body_cap;
     if (r->source != NULL)
-        *r->source -= r->body_cap;
+        r->source->bodies -= r->body_cap;
     free(r->body);
     free(r->uri);
     r->connection = NULL;
@@ -145,6 +168,7 @@ request_begin(struct http_request *r, const char *method)
     const char *length = http_header(r, "Content-Length");
 
     r->begun = true;
+    r->httpd->busy++;
     r->method = method;
     r->in_handler = true;
     if (coding != NULL &&
@@ -161,39 +185,27 @@ request_begin(struct http_request *r, const char *method)
     return r->answered ? request_queue(r) : MHD_YES;
 }
 
-/* Multiply-shift hashing: the product's top bits depend on all of the key. */
-static size_t *
-source_slot(struct httpd *httpd, const struct sockaddr *peer)
-{
-    struct ol_addr addr;
-    uint64_t key = 0;
-
-    if (ol_addr_from_sockaddr(peer, &addr) == 0) {
-        bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)addr.bytes);
-
-        memcpy(&key, addr.bytes + (v4 ? 8 : 0), sizeof(key));
-    }
-    return &httpd->sources[key * httpd->seed >> (64 - HTTPD_SOURCES_LOG2)];
-}
-
 /* Room for that many bytes: MHD_NO if this or all addresses have too many. */
 static enum MHD_Result
 body_grow(struct http_request *r, size_t cap)
 {
     struct httpd *httpd = r->httpd;
     size_t more = cap - r->body_cap;
+    struct ol_addr client;
     char *body;
 
-    if (r->source == NULL)
-        r->source = source_slot(httpd, http_peer(r));
+    if (r->source == NULL) {
+        http_client(r, &client);
+        r->source = source_find(httpd, &client);
+    }
     if (httpd->bodies + more > HTTPD_BODIES_MAX ||
-        *r->source + more > HTTPD_BODIES_SOURCE)
+        r->source->bodies + more > HTTPD_BODIES_SOURCE)
         return MHD_NO;
     body = realloc(r->body, cap);
     if (body == NULL)
         return MHD_NO;
     httpd->bodies += more;
-    *r->source += more;
+    r->source->bodies += more;
     r->body = body;
     r->body_cap = cap;
     return MHD_YES;
@@ -229,6 +241,7 @@ request_handle(struct http_request *r)
 {
     struct httpd *httpd = r->httpd;
 
+    connection_serve(httpd, connection_of(r->connection));
     r->in_handler = true;
     if (r->body_len > httpd->max_body) {
         static const char *const close[] = {"Connection: close", NULL};
@@ -313,11 +326,13 @@ static void
 on_prepare(uv_prepare_t *prepare)
 {
     struct httpd *httpd = prepare->data;
-    uint64_t wait = httpd_wake(httpd);
+    uint64_t wait = httpd_wake(httpd), expire = connections_expire(httpd);
     MHD_UNSIGNED_LONG_LONG timeout;
 
     if (MHD_get_timeout(httpd->mhd, &timeout) == MHD_YES && timeout < wait)
         wait = timeout;
+    if (expire < wait)
+        wait = expire;
     if (wait == UINT64_MAX)
         uv_timer_stop(&httpd->timer);
     else
@@ -346,27 +361,36 @@ on_mhd_log(void *arg, const char *fmt, va_list args)
     log_limited(&kind, LOG_INFO_, "http: %s", text);
 }
 
+static unsigned
+idle_s(const struct httpd_options *o)
+{
+    return o->idle_s == 0 ? HTTPD_IDLE_S : o->idle_s;
+}
+
 /* Owns the socket from here on, as libmicrohttpd does even if it fails. */
 static struct MHD_Daemon *
 mhd_start(struct httpd *httpd, int fd, const struct httpd_options *o)
 {
-    unsigned connections = o->max_connections;
-    unsigned idle_s = o->idle_s;
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, (intptr_t)tls_retrieve, NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-        NULL, on_access, httpd, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-        connections == 0 ? (unsigned)HTTPD_CONNECTIONS : connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT,
-        idle_s == 0 ? (unsigned)HTTPD_IDLE_S : idle_s,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (o->tls ? MHD_USE_TLS : 0),
+        0, on_accept, httpd, on_access, httpd, MHD_OPTION_EXTERNAL_LOGGER,
+        on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_CONNECTION_LIMIT, httpd->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_s(o),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_POOL_BYTES,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, httpd,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_ARRAY,
+        tls + (o->tls ? 0 : 2), MHD_OPTION_END);
 }
 
 static void
@@ -384,30 +408,45 @@ httpd_attach(struct httpd *httpd, uv_loop_t *loop)
     uv_prepare_start(&httpd->prepare, on_prepare);
 }
 
+static void
+httpd_init(struct httpd *httpd, const struct httpd_options *o)
+{
+    if (getrandom(&httpd->seed, sizeof(httpd->seed), 0) < 0)
+        httpd->seed = 0;
+    httpd->seed |= 1;
+    httpd->max_body = o->max_body;
+    httpd->max_connections =
+        o->max_connections == 0 ? HTTPD_CONNECTIONS : o->max_connections;
+    httpd->max_per_address = o->max_connections_per_address;
+    httpd->wait_ms = (idle_s(o) + HTTPD_REQUEST_S) * UINT64_C(1000);
+    httpd->proxies = o->proxies;
+    httpd->handler = o->handler;
+    httpd->arg = o->arg;
+    TAILQ_INIT(&httpd->suspended);
+    TAILQ_INIT(&httpd->waking);
+    TAILQ_INIT(&httpd->waiting);
+}
+
 int
 httpd_create(uv_loop_t *loop, const struct httpd_options *options,
              struct httpd **ret, struct ol_error *err)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct httpd *httpd;
-    int fd = -1, rc;
+    int fd = -1, rc = 0;
 
     httpd = calloc(1, sizeof(*httpd));
     if (httpd == NULL)
         return ol_error_set(err, ENOMEM, "no memory for the server");
-    rc = listen_open(options->listen, &fd, &httpd->port, err);
+    if (options->listen_fd != NULL)
+        httpd->port = listen_port(fd = *options->listen_fd);
+    else
+        rc = listen_open(options->listen, &fd, &httpd->port, err);
     if (rc != 0) {
         free(httpd);
         return rc;
     }
-    if (getrandom(&httpd->seed, sizeof(httpd->seed), 0) < 0)
-        httpd->seed = 0;
-    httpd->seed |= 1;
-    httpd->max_body = options->max_body;
-    httpd->handler = options->handler;
-    httpd->arg = options->arg;
-    TAILQ_INIT(&httpd->suspended);
-    TAILQ_INIT(&httpd->waking);
+    httpd_init(httpd, options);
     sigaction(SIGPIPE, &ignore, NULL); /* sendfile has no MSG_NOSIGNAL */
     if (hangups_create(loop, httpd_run, httpd, &httpd->hangups) == 0)
         httpd->mhd = mhd_start(httpd, fd, options);
@@ -425,8 +464,10 @@ httpd_create(uv_loop_t *loop, const struct httpd_options *options,
 void
 httpd_quiesce(struct httpd *httpd)
 {
-    MHD_socket fd = MHD_quiesce_daemon(httpd->mhd);
+    MHD_socket fd =
+        httpd->draining ? MHD_INVALID_SOCKET : MHD_quiesce_daemon(httpd->mhd);
 
+    httpd->draining = true;
     if (fd != MHD_INVALID_SOCKET)
         close(fd);
 }
@@ -436,6 +477,12 @@ httpd_connections(const struct httpd *httpd)
 {
     return MHD_get_daemon_info(httpd->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
         ->num_connections;
+}
+
+unsigned
+httpd_busy(const struct httpd *httpd)
+{
+    return httpd->busy;
 }
 
 uint16_t
@@ -460,6 +507,7 @@ httpd_free(struct httpd *httpd)
 
     if (httpd == NULL)
         return;
+    httpd_quiesce(httpd); /* the socket may be others' too */
     httpd->closing = true;
     while ((r = TAILQ_FIRST(&httpd->suspended)) != NULL)
         request_resume(r);

@@ -20,16 +20,27 @@
 #include "offload/error.h"
 #include "offload/netaddr.h"
 
+#define HTTPD_REQUEST_S 30
+
 struct httpd;
 struct http_request;
 
 struct httpd_options {
-    const char *listen; /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
+    const char *listen;   /* "127.0.0.1:8090", "[::1]:8090", "*:8090" */
+    const int *listen_fd; /* listens there already, is taken over; or NULL */
+    bool tls;             /* with the certificate of net/tls.h */
     const struct ol_cidrs *proxies; /* borrowed; NULL: none.  http_client */
     unsigned max_connections;       /* 0: 1024 */
-    unsigned max_connections_per_address; /* 0: no limit */
+    /* 0: no limit.  An address is an IPv4 one or a /64; proxies have none. */
+    unsigned max_connections_per_address;
     size_t max_body; /* beyond: 413 and close. 0: 0 (any body is refused) */
-    unsigned idle_s; /* slow or idle clients are closed. 0: 30 */
+    /*
+     * Clients that are idle for so long are closed (0: 30), those that need
+     * HTTPD_REQUEST_S more for a whole request too, however busy they are; and
+     * the ones that have waited longest, when there are nearly
+     * max_connections.
+     */
+    unsigned idle_s;
     void (*handler)(struct http_request *request, void *arg);
     void *arg;
 };
@@ -37,8 +48,13 @@ struct httpd_options {
 /* Binds (probing first, so that a second instance fails: -EADDRINUSE). */
 int httpd_create(uv_loop_t *loop, const struct httpd_options *options,
                  struct httpd **ret, struct ol_error *err);
-/* Stops accepting; open requests end when their handlers answer. */
+/*
+ * Stops accepting, other processes may go on with the same socket.  Open
+ * requests end when their handlers answer, and their connections with them.
+ */
 void httpd_quiesce(struct httpd *httpd);
+/* Requests that have begun and are not wholly answered. */
+unsigned httpd_busy(const struct httpd *httpd);
 unsigned httpd_connections(const struct httpd *httpd);
 /* Closes all; on_close runs for what was unanswered.  NULL is legal. */
 void httpd_free(struct httpd *httpd);

@@ -10,7 +10,27 @@
 
 #include "net/httpd.h"
 
-#define HTTPD_SOURCES_LOG2 10
+#define HTTPD_SOURCES_LOG2 12
+
+/* What one address has; addresses that share a slot share its limits. */
+struct source {
+    size_t bodies;        /* bytes allocated for request bodies */
+    unsigned connections; /* open ones */
+};
+
+/*
+ * A connection waits, from its start or the last answer on, until a request is
+ * there with all of its body.
+ */
+struct connection {
+    int fd;
+    struct hangup *hangup;
+    struct source *source; /* that it is counted in, or NULL */
+    bool waiting, closing;
+    uint64_t since_ms;            /* it has waited; loop time */
+    TAILQ_ENTRY(connection) link; /* if it waits */
+};
+TAILQ_HEAD(connection_list, connection);
 
 struct http_request {
     struct httpd *httpd;
@@ -19,7 +39,7 @@ struct http_request {
     char *uri;     /* as sent; path and query point into it */
     const char *path, *query, *method;
 
-    bool begun;      /* the head has been judged */
+    bool begun;      /* the head has been judged; it counts as busy */
     bool handled;    /* the handler has been called */
     bool in_handler; /* it runs now, so the reply needs no waking */
     bool answered;
@@ -27,7 +47,7 @@ struct http_request {
 
     char *body;
     size_t body_len, body_cap;
-    size_t *source; /* its address's slot of httpd->sources, once needed */
+    struct source *source; /* its client's, once needed */
 
     int status;
     struct MHD_Response *response; /* until it is queued */
@@ -54,9 +74,15 @@ struct httpd {
 
     size_t max_body;
     size_t bodies; /* bytes allocated for request bodies */
-    /* The same by address; addresses that share a slot share its limit. */
-    size_t sources[1 << HTTPD_SOURCES_LOG2];
+    struct source sources[1 << HTTPD_SOURCES_LOG2];
     uint64_t seed; /* nobody can choose whose slot is shared */
+    const struct ol_cidrs *proxies;
+
+    unsigned connections, closing_count, busy;
+    unsigned max_connections, max_per_address;
+    uint64_t wait_ms;               /* of a connection, at most */
+    struct connection_list waiting; /* the longest first */
+    bool draining;                  /* connections end with their request */
     void (*handler)(struct http_request *request, void *arg);
     void *arg;
 
@@ -64,6 +90,19 @@ struct httpd {
     unsigned suspended_count;
     uint64_t woken_ms; /* loop time of the last waking */
 };
+
+/* httpd_limits.c: who may connect, and for how long without a request. */
+struct source *source_find(struct httpd *httpd, const struct ol_addr *addr);
+bool connection_allowed(struct httpd *httpd, const struct sockaddr *peer);
+/* NULL without memory. */
+struct connection *connection_add(struct httpd *httpd, int fd,
+                                  const struct sockaddr *peer);
+void connection_remove(struct httpd *httpd, struct connection *connection);
+/* It waits from now on; it has a request.  NULL is legal. */
+void connection_wait(struct httpd *httpd, struct connection *connection);
+void connection_serve(struct httpd *httpd, struct connection *connection);
+/* Closes those that have waited too long; ms until the next, or UINT64_MAX. */
+uint64_t connections_expire(struct httpd *httpd);
 
 /* http_request.c: only between libmicrohttpd's call-backs. */
 void request_suspend(struct http_request *r);

@@ -1,5 +1,6 @@
 /*
- * Listening sockets of the daemons: "ADDR:PORT" to a bound, listening fd.
+ * Sockets of the daemons: "ADDR:PORT" to a bound fd, or to several that share
+ * one address.
  *
  * Must not know what is served on them.
  */
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,22 +55,26 @@ listen_resolve(const char *text, struct addrinfo **ret, struct ol_error *err)
 
 /*
  * SO_REUSEADDR without SO_REUSEPORT: a second instance is refused, a restart
- * is not.
+ * is not.  With datagrams SO_REUSEADDR would let it in, and a restart needs it
+ * not.
  */
 static int
-listen_bind(const struct addrinfo *ai, int *ret)
+listen_bind(const struct addrinfo *ai, int type, bool shared, int *ret)
 {
     const int on = 1, off = 0;
     int fd, rc = 0;
 
-    fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(ai->ai_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (type == SOCK_STREAM)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 ||
-        listen(fd, LISTEN_BACKLOG) != 0)
+        (type == SOCK_STREAM && listen(fd, LISTEN_BACKLOG) != 0))
         rc = -errno;
     if (rc != 0)
         close(fd);
@@ -77,34 +83,69 @@ listen_bind(const struct addrinfo *ai, int *ret)
     return rc;
 }
 
+static int
+listen_try(const char *text, int type, bool shared, int *ret,
+           struct ol_error *err)
+{
+    struct addrinfo *ai;
+    char any[32];
+    int rc = listen_resolve(text, &ai, err);
+
+    if (rc != 0)
+        return rc;
+    rc = listen_bind(ai, type, shared, ret);
+    freeaddrinfo(ai);
+    if (rc == -EAFNOSUPPORT && text[0] == '*') { /* a host without IPv6 */
+        snprintf(any, sizeof(any), "0.0.0.0%s", text + 1);
+        return listen_try(any, type, shared, ret, err);
+    }
+    if (rc != 0)
+        return ol_error_set(
+            err, -rc, "cannot listen on %s: %s%s", text, strerror(-rc),
+            rc == -EADDRINUSE ? " (is it running already?)" : "");
+    return 0;
+}
+
+uint16_t
+listen_port(int fd)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t len = sizeof(bound);
+
+    getsockname(fd, (struct sockaddr *)&bound, &len);
+    return ntohs(bound.ss_family == AF_INET6
+                     ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                     : ((struct sockaddr_in *)&bound)->sin_port);
+}
+
 int
 listen_open(const char *text, int *ret_fd, uint16_t *ret_port,
             struct ol_error *err)
 {
-    struct sockaddr_storage bound;
-    socklen_t len = sizeof(bound);
-    struct addrinfo *ai;
-    char any[32];
-    int fd = -1, rc;
+    int fd = -1, rc = listen_try(text, SOCK_STREAM, false, &fd, err);
 
-    rc = listen_resolve(text, &ai, err);
     if (rc != 0)
         return rc;
-    rc = listen_bind(ai, &fd);
-    freeaddrinfo(ai);
-    if (rc == -EAFNOSUPPORT && text[0] == '*') { /* a host without IPv6 */
-        snprintf(any, sizeof(any), "0.0.0.0%s", text + 1);
-        return listen_open(any, ret_fd, ret_port, err);
-    }
-    if (rc != 0) {
-        return ol_error_set(
-            err, -rc, "cannot listen on %s: %s%s", text, strerror(-rc),
-            rc == -EADDRINUSE ? " (is it running already?)" : "");
-    }
-    getsockname(fd, (struct sockaddr *)&bound, &len);
     *ret_fd = fd;
-    *ret_port = ntohs(bound.ss_family == AF_INET6
-                          ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                          : ((struct sockaddr_in *)&bound)->sin_port);
+    *ret_port = listen_port(fd);
     return 0;
+}
+
+int
+listen_share(const char *text, int type, int *fds, size_t have, size_t count,
+             struct ol_error *err)
+{
+    size_t i = have;
+    int fd = -1, rc = 0;
+
+    if (have == 0) { /* with SO_REUSEPORT nobody is refused */
+        rc = listen_try(text, type, false, &fd, err);
+        if (rc == 0)
+            close(fd);
+    }
+    for (; rc == 0 && i < count; i += rc == 0)
+        rc = listen_try(text, type, true, &fds[i], err);
+    while (rc != 0 && i > have)
+        close(fds[--i]);
+    return rc;
 }

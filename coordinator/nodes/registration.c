@@ -217,7 +217,7 @@ callback_start(struct registration *r)
         return;
     }
     if (r->call.request != NULL &&
-        !app_may_call(app, http_peer(r->call.request), r->message.url)) {
+        !app_may_call(app, r->call.request, r->message.url)) {
         call_slow(&r->call, "too many registrations from there or of that url");
         call_end(&r->call);
         return;
@@ -291,7 +291,6 @@ registration_decide(struct registration *r)
 void
 registration_request(struct app *app, struct http_request *request)
 {
-    const struct sockaddr *peer = http_peer(request);
     struct ol_error err = {""};
     struct registration *r;
     struct ol_jws jws;
@@ -316,7 +315,7 @@ registration_request(struct app *app, struct http_request *request)
     r->call.release = registration_release;
     r->jws = jws;
     memcpy(r->id, jws.kid, sizeof(r->id));
-    if (ol_addr_from_sockaddr(peer, &r->seen) == 0)
-        ol_addr_text(&r->seen, r->address, sizeof(r->address));
+    http_client(request, &r->seen);
+    ol_addr_text(&r->seen, r->address, sizeof(r->address));
     registration_decide(r);
 }

@@ -124,7 +124,7 @@ join_request(struct app *app, struct http_request *request)
         reply_busy(request, "no more sites can join now");
         return;
     }
-    if (!app_may_call(app, http_peer(request), origin.text)) {
+    if (!app_may_call(app, request, origin.text)) {
         reply_slow(request, "too many sites from there, or of that name");
         return;
     }

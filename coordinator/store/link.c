@@ -559,6 +559,17 @@ store_destroy(struct store *store)
 }
 
 int
+store_url_check(const char *text, struct ol_error *err)
+{
+    struct redis_url url;
+    int rc = redis_url_parse(text, &url, err);
+
+    if (rc == 0)
+        redis_url_clear(&url);
+    return rc;
+}
+
+int
 store_create(uv_loop_t *loop, const char *url,
              const struct store_events *events, struct store **ret,
              struct ol_error *err)

@@ -99,7 +99,8 @@ struct store_events {
     void *arg;
 };
 
-/* url: "unix:/path" or "redis://[:password@]host[:port][/db]". */
+/* "unix:/path[?db=N]" or "redis://[[user]:password@]host[:port][/db]". */
+int store_url_check(const char *url, struct ol_error *err);
 int store_create(uv_loop_t *loop, const char *url,
                  const struct store_events *events, struct store **ret,
                  struct ol_error *err);

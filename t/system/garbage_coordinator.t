@@ -51,9 +51,9 @@ push @requests, map { Offload::Test::Garbage::request(GET => $_, '') }
 
 my ($port) = $c->url =~ /:(\d+)$/;
 Offload::Test::Garbage::throw('127.0.0.1', $port, 1000, @requests);
-my $before = Offload::Test::Garbage::memory($c->pid);
+my $before = Offload::Test::Garbage::memory($c->workers);
 my $got = Offload::Test::Garbage::throw('127.0.0.1', $port, 10_000, @requests);
-my $grown = Offload::Test::Garbage::grown($before, $t->growth_max, $c->pid);
+my $grown = Offload::Test::Garbage::grown($before, $t->growth_max, $c->workers);
 note join ', ', map { "$_: $got->{$_}" } sort keys %$got;
 
 is join(' ', grep { !/^(?:4\d\d|505|closed|cut off)$/ } sort keys %$got), '',

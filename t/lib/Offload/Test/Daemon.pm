@@ -33,6 +33,15 @@ sub dir { $_[0]{dir} }
 sub x  { $_[0]{test}->public_key($_[0]{key})->{x} }
 sub id { $_[0]{test}->public_key($_[0]{key})->{id} }
 
+# Of a coordinator: the processes that serve.
+sub workers {
+    my ($self) = @_;
+
+    my $master = $self->pid // return;
+    return sort { $a <=> $b } map { $_->{pid} }
+        grep { $_->{parent} == $master } Offload::Test::Process::processes();
+}
+
 # test, redis => object or URL, args => [...], host, port, key => file
 sub coordinator {
     my ($class, %o) = @_;
