@@ -20,7 +20,7 @@ packages() {
         ;;
     test)
         echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
-            man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
+            iproute2 man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
             libnginx-mod-http-js libnginx-mod-http-lua \
             libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter \
             aria2 wget wget2 transmission-cli qbittorrent-nox chromium
