@@ -32,6 +32,22 @@
     X(M_SYNCS, counter, "offload_syncs_total{result=\"ok\"}",                  \
       "Exchanges with instances of sites")                                     \
     X(M_SYNCS_FAILED, counter, "offload_syncs_total{result=\"failed\"}", "")   \
+    X(M_ANNOUNCES_HTTP, counter,                                               \
+      "offload_announces_total{protocol=\"http\",result=\"ok\"}",              \
+      "Announces of BitTorrent peers")                                         \
+    X(M_ANNOUNCES_HTTP_REFUSED, counter,                                       \
+      "offload_announces_total{protocol=\"http\",result=\"refused\"}", "")     \
+    X(M_ANNOUNCES_UDP, counter,                                                \
+      "offload_announces_total{protocol=\"udp\",result=\"ok\"}", "")           \
+    X(M_ANNOUNCES_UDP_REFUSED, counter,                                        \
+      "offload_announces_total{protocol=\"udp\",result=\"refused\"}", "")      \
+    X(M_SCRAPES_HTTP, counter, "offload_scrapes_total{protocol=\"http\"}",     \
+      "Scrapes of BitTorrent swarms")                                          \
+    X(M_SCRAPES_UDP, counter, "offload_scrapes_total{protocol=\"udp\"}", "")   \
+    X(M_TRACKER_SWARMS, gauge, "offload_tracker_swarms",                       \
+      "BitTorrent swarms in memory")                                           \
+    X(M_TRACKER_PEERS, gauge, "offload_tracker_peers",                         \
+      "BitTorrent peers in memory, a sample of all")                           \
     X(M_STORE_ERRORS, counter, "offload_store_errors_total",                   \
       "Commands that Redis did not answer, or with an error")
 
