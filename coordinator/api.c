@@ -15,6 +15,7 @@
 #include "coordinator/nodes/registration.h"
 #include "coordinator/status/metrics.h"
 #include "coordinator/status/status.h"
+#include "coordinator/tracker/tracker.h"
 
 static void
 health_show(struct app *app, struct http_request *request)
@@ -54,6 +55,8 @@ static const struct route {
     {"GET", "/v1/status", status_document},
     {"GET", "/healthz", health_show},
     {"GET", "/v1/key", key_show},
+    {"GET", "/announce", tracker_http_announce},
+    {"GET", "/scrape", tracker_http_scrape},
     {"POST", "/v1/sites", join_request},
     {"POST", "/v1/nodes", registration_request},
     {"POST", "/v1/nodes/heartbeat", heartbeat_request},

@@ -32,6 +32,7 @@ struct call;
 struct nodes;
 struct options;
 struct sites;
+struct tracker;
 struct status;
 
 struct app {
@@ -46,6 +47,7 @@ struct app {
     struct nodes *nodes;
     struct beats *beats;
     struct sites *sites;
+    struct tracker *tracker; /* NULL: switched off */
     struct status *status;
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */

@@ -20,6 +20,7 @@
 #include "coordinator/options.h"
 #include "coordinator/sites/sites.h"
 #include "coordinator/status/status.h"
+#include "coordinator/tracker/tracker.h"
 #include "net/daemon.h"
 #include "coordinator/worker.h"
 #include "net/log.h"
@@ -87,6 +88,7 @@ on_up(void *arg, bool fresh)
         heartbeat_answer_all(app); /* they name the new store */
     nodes_refresh(app->nodes, fresh);
     sites_refresh(app->sites, fresh);
+    tracker_refresh(app->tracker, fresh);
 }
 
 static void
@@ -220,7 +222,8 @@ app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
     if (fetchers_create(app, o) != 0 || heartbeat_start(app) != 0 ||
         nodes_create(app, &moved, &app->nodes) != 0 ||
         sites_create(app, &app->sites) != 0 ||
-        status_create(app, &app->status) != 0)
+        status_create(app, &app->status) != 0 ||
+        (o->tracker && tracker_create(app, &app->tracker) != 0))
         return ol_error_set(err, ENOMEM, "no memory");
     rc = store_create(app->loop, o->redis, &stored, &app->store, err);
     return rc != 0 ? rc : servers_create(app, listen, listen_tls, err);
@@ -235,6 +238,8 @@ app_stop(struct app *app)
     app->httpd = app->httpd_tls = NULL;
     sites_free(app->sites);
     store_free(app->store);
+    tracker_free(app->tracker);
+    app->tracker = NULL;
     calls_end(app);
     status_free(app->status);
     heartbeat_stop(app);

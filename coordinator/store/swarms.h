@@ -11,7 +11,7 @@
 
 #include "coordinator/store/store.h"
 
-#define SWARM_WRITES_MAX 8192
+#define SWARM_WRITES_MAX 6144
 #define SWARM_LOOK_PEERS 128 /* of one kind, in one look */
 /* A key ends so long after the last of its peers, so that it is renewed
  * seldom. */

@@ -198,6 +198,7 @@ set_grow(struct swarm_set *set, struct swarm_memory *memory,
         memcpy(to, slot, bytes);
     }
     memory->used += added;
+    memory->peers -= set->used - grown.used;
     free(set->slots);
     *set = grown;
     return 0;
@@ -244,6 +245,7 @@ swarm_put(struct swarm *swarm, struct swarm_memory *memory,
         slot = worst;
     } else if (slot_expiry(slot, member) == 0) {
         set->used++;
+        memory->peers++;
     } else {
         set_count(set, -1); /* the one that has expired */
     }
@@ -254,7 +256,7 @@ swarm_put(struct swarm *swarm, struct swarm_memory *memory,
 }
 
 bool
-swarm_remove(struct swarm *swarm, const struct swarm_memory *memory,
+swarm_remove(struct swarm *swarm, struct swarm_memory *memory,
              enum swarm_kind kind, const uint8_t *member)
 {
     struct swarm_set *set = &swarm->sets[kind];
@@ -264,12 +266,14 @@ swarm_remove(struct swarm *swarm, const struct swarm_memory *memory,
         return false;
     memset(slot, 0, slot_bytes(kind));
     set->used--;
+    memory->peers--;
     set_count(set, -1);
     return true;
 }
 
 void
-swarm_sweep(struct swarm *swarm, enum swarm_kind kind, uint32_t before_s)
+swarm_sweep(struct swarm *swarm, struct swarm_memory *memory,
+            enum swarm_kind kind, uint32_t before_s)
 {
     struct swarm_set *set = &swarm->sets[kind];
     size_t bytes = slot_bytes(kind), member = swarm_member_bytes(kind);
@@ -284,6 +288,7 @@ swarm_sweep(struct swarm *swarm, enum swarm_kind kind, uint32_t before_s)
             (flags & (SWARM_LEARNT | SWARM_UNWRITTEN)) == 0) {
             memset(slot, 0, bytes);
             set->used--;
+            memory->peers--;
         }
     }
 }
@@ -294,6 +299,7 @@ swarm_clear(struct swarm *swarm, struct swarm_memory *memory)
     for (int kind = 0; kind < SWARM_KINDS; kind++) {
         struct swarm_set *set = &swarm->sets[kind];
 
+        memory->peers -= set->used;
         memory->used -= (size_t)set->buckets * SWARM_WAYS *
                         slot_bytes((enum swarm_kind)kind);
         free(set->slots);

@@ -58,6 +58,7 @@ struct swarm {
 struct swarm_memory {
     uint64_t seed;      /* nobody can choose who shares a bucket */
     size_t used, limit; /* bytes of slots; at the limit no set grows */
+    size_t peers;       /* slots that are taken */
 };
 
 /* A peer in one set, as looked for, found or put. */
@@ -85,13 +86,14 @@ int swarm_put(struct swarm *swarm, struct swarm_memory *memory,
               enum swarm_kind kind, const struct swarm_peer *peer,
               uint32_t now_s);
 /* True if it was there. */
-bool swarm_remove(struct swarm *swarm, const struct swarm_memory *memory,
+bool swarm_remove(struct swarm *swarm, struct swarm_memory *memory,
                   enum swarm_kind kind, const uint8_t *member);
 /*
  * After all that Redis has were put as SWARM_LEARNT: drops those that were not
  * and end before before_s, but for unwritten ones.
  */
-void swarm_sweep(struct swarm *swarm, enum swarm_kind kind, uint32_t before_s);
+void swarm_sweep(struct swarm *swarm, struct swarm_memory *memory,
+                 enum swarm_kind kind, uint32_t before_s);
 void swarm_clear(struct swarm *swarm, struct swarm_memory *memory);
 
 /* Visits all of a set. */

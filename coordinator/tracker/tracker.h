@@ -24,6 +24,7 @@
 #define TRACKER_SCRAPE_MAX 100 /* infohashes of one scrape */
 /* Announces and scrapes that wait for Redis at a time; more are refused. */
 #define TRACKER_WAITS_MAX 4096
+#define TRACKER_LATE_MS 1250 /* so long at most, a tick more or less */
 
 struct tracker;
 
@@ -65,7 +66,7 @@ struct announce_answer {
 struct tracker_wait {
     void (*done)(struct tracker_wait *wait, int rc);
     bool waiting;
-    TAILQ_ENTRY(tracker_wait) link;
+    LIST_ENTRY(tracker_wait) link;
 };
 
 /*
@@ -92,13 +93,22 @@ struct scrape {
     enum announce_protocol protocol;
     size_t count; /* at most TRACKER_SCRAPE_MAX */
     uint8_t infohash[TRACKER_SCRAPE_MAX][SWARM_HASH_BYTES];
-    void (*done)(struct scrape *scrape);             /* counts are there */
-    struct scrape_counts counts[TRACKER_SCRAPE_MAX]; /* the tracker's */
-    size_t asked;                                    /* the tracker's */
+    /*
+     * The counts are there to be answered with; at the last call the struct
+     * is the caller's again.  The first one comes within TRACKER_LATE_MS, from
+     * the sample if Redis is slow; if Redis is not, it is the last one, too.
+     */
+    void (*done)(struct scrape *scrape, bool last);
+    struct scrape_counts counts[TRACKER_SCRAPE_MAX]; /* the tracker's, as */
+    struct tracker *tracker;                         /* all from here on */
+    size_t asked;
+    bool late;
+    int64_t since_ms;
+    TAILQ_ENTRY(scrape) link;
 };
 /*
- * 0: counts are there, done will not run.  -EINPROGRESS: done runs once, later,
- * always; until then the struct must stay, even if its client has gone.
+ * 0: counts are there, done will not run.  -EINPROGRESS: done runs later;
+ * until its last call the struct must stay, even if its client has gone.
  */
 int tracker_scrape(struct tracker *tracker, struct scrape *scrape);
 
