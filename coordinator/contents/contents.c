@@ -104,6 +104,7 @@ content_free(struct contents *contents, struct content *c)
     tdelete(c, &contents->tree, content_compare);
     TAILQ_REMOVE(&contents->all, c, link);
     listed_remove(contents, c);
+    torrents_clear(&c->torrents);
     free(c->sub);
     free(c->holders);
     free(c);
@@ -119,6 +120,7 @@ content_release(struct contents *contents, struct content *c)
             content_unwant(contents, c, c->holders[i].node);
     store_content_gone(contents->app->store, c->hex, contents->id,
                        contents->iss, app_now());
+    torrents_gone(&c->torrents, contents->app->store, contents->id);
     content_free(contents, c);
 }
 
@@ -200,6 +202,8 @@ contents_offer(struct contents *contents, unsigned instance,
     if (c == NULL)
         return;
     content_name(contents, c, entry->sub);
+    if (torrents_add(&c->torrents, entry))
+        work_add(contents, c, WORK_META);
     if ((c->offered & bit) == 0) {
         c->offered |= bit;
         if (c->candidate_count > 0)

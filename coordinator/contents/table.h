@@ -10,6 +10,7 @@
 
 #include "coordinator/contents/contents.h"
 #include "coordinator/contents/placement.h"
+#include "coordinator/contents/torrents.h"
 
 enum {
     WORK_META = 1,
@@ -40,6 +41,7 @@ struct content {
     struct node *placed[PLACEMENT_HOLDERS_MAX];
     double placed_min;
     struct holder *holders;
+    struct torrents torrents;
     uint32_t candidates[SYNC_CANDIDATES];
     TAILQ_ENTRY(content) link, work_link, unsent_link;
 };

@@ -263,6 +263,8 @@ content_put(const struct contents *contents, const struct content *c)
                                          .size = c->size};
 
     store_content_put(contents->app->store, c->hex, &record, app_now());
+    torrents_put(&c->torrents, contents->app->store, contents->id, c->hex,
+                 c->size);
 }
 
 /* The pump: one content at a time, until the slice is used up. */
