@@ -17,6 +17,7 @@
 
 #include "coordinator/ledger/ledger.h"
 #include "coordinator/sites/site.h"
+#include "coordinator/status/metrics.h"
 #include "net/log.h"
 #include "offload/json.h"
 #include "offload/jws.h"
@@ -197,6 +198,7 @@ sync_failed(struct sync *sync, const char *why)
 
     log_limited(&sync_troubles, LOG_WARN_, "sync with %s: %s",
                 sync->site->document.sync[sync->index], why);
+    metrics_add(M_SYNCS_FAILED, 1);
     wait <<= sync->failures < 7 ? sync->failures : 7;
     if (wait > SYNC_BACKOFF_MAX_MS)
         wait = SYNC_BACKOFF_MAX_MS;
@@ -368,6 +370,7 @@ answer_take(struct sync *sync, const struct sync_answer *answer,
     uint64_t seq = x->seq;
     int64_t now = app_ticks_ms();
 
+    metrics_add(M_SYNCS, 1);
     sync->failures = 0;
     sync->site->answered_ms = now;
     sync->next_ms = now;
