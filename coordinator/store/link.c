@@ -1,7 +1,6 @@
 /*
- * The connection to Redis: connecting and reconnecting, set-up (the library of
- * functions, this Redis's id and salt), pending commands and their time-out,
- * the stream of changes.
+ * The connection to Redis: connecting and reconnecting, pending commands and
+ * their time-out.
  *
  * Must not know what the commands are about.
  */
@@ -17,15 +16,10 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
-#include "coordinator/store/library.h"
+#include "coordinator/store/link_parts.h"
+#include "coordinator/store/redis_address.h"
 #include "coordinator/store/redis_events.h"
-#include "coordinator/store/redis_url.h"
-#include "net/log.h"
 #include "offload/encoding.h"
-
-#define LINK_RETRY_MIN_MS 100
-#define LINK_RETRY_MAX_MS 5000
-#define LINK_CHANGES_PAGE 512 /* a full one is followed by the next at once */
 
 struct link_op {
     struct store *store;
@@ -36,31 +30,7 @@ struct link_op {
     TAILQ_ENTRY(link_op) link;
 };
 
-struct store {
-    uv_loop_t *loop;
-    struct store_events events;
-    struct redis_url url;
-
-    redisAsyncContext *redis; /* NULL: waiting for the retry */
-    bool up, closing;
-    uint64_t connect_ms;
-    unsigned retry_ms;
-    TAILQ_HEAD(link_ops, link_op) ops; /* oldest first */
-    unsigned op_count;
-    uv_timer_t retry, tick;
-    unsigned handles;
-
-    char process[STORE_ID_CHARS + 1];
-    char id[STORE_ID_CHARS + 1];
-    bool fresh; /* the id has changed at this set-up */
-    uint8_t salt[OL_SALT_BYTES];
-    bool salted;
-    char last_change[48];
-    bool polling;
-};
-
-static struct log_kind link_errors = {.name = "redis"};
-static struct log_kind link_ups = {.name = "redis connected"};
+struct log_kind link_errors = {.name = "redis"};
 
 static void link_retry(struct store *store);
 static void link_connect(struct store *store);
@@ -100,8 +70,7 @@ link_item(const redisReply *reply, size_t i)
 
 /* Commands. */
 
-/* Gives up the connection; its call-backs run before the next one is made. */
-static void
+void
 link_lost(struct store *store, const char *why)
 {
     bool connected;
@@ -243,9 +212,8 @@ link_send_text(struct store *store, link_reply_fn *fn, void *arg,
     return rc == REDIS_OK ? 0 : op_undo(store, op);
 }
 
-/* During set-up, before `up`; takes error replies too. */
-static void
-setup_send(struct store *store, link_reply_fn *fn, const char *format, ...)
+void
+link_send_setup(struct store *store, link_reply_fn *fn, const char *format, ...)
 {
     struct link_op *op = op_create(store, fn, NULL);
     va_list args;
@@ -256,143 +224,6 @@ setup_send(struct store *store, link_reply_fn *fn, const char *format, ...)
     va_start(args, format);
     op_send(store, op, format, args);
     va_end(args);
-}
-
-/* Set-up, step by step; a failure closes, and the retry starts over. */
-
-static bool
-setup_failed(struct store *store, const redisReply *reply)
-{
-    char text[160];
-
-    if (reply == NULL)
-        return true;
-    if (reply->type != REDIS_REPLY_ERROR)
-        return false;
-    snprintf(text, sizeof(text), "%.150s", reply->str);
-    if (strstr(text, "unknown command") != NULL)
-        strcpy(text, "Redis 7 or newer is needed");
-    link_lost(store, text);
-    return true;
-}
-
-static void
-on_setup_last(struct store *store, int rc, const redisReply *reply, void *arg)
-{
-    bool fresh = store->fresh;
-
-    (void)rc;
-    (void)arg;
-    if (setup_failed(store, reply))
-        return;
-    snprintf(store->last_change, sizeof(store->last_change), "%s",
-             link_string(link_item(link_item(reply, 0), 0)));
-    if (store->last_change[0] == '\0')
-        strcpy(store->last_change, "0-0");
-    store->fresh = false;
-    store->up = true;
-    store->polling = false;
-    store->retry_ms = LINK_RETRY_MIN_MS;
-    log_limited(&link_ups, LOG_INFO_, "redis: connected, store %s", store->id);
-    store->events.on_up(store->events.arg, fresh);
-}
-
-static void
-on_setup_id(struct store *store, int rc, const redisReply *reply, void *arg)
-{
-    const char *id = link_string(reply);
-
-    (void)rc;
-    (void)arg;
-    if (setup_failed(store, reply))
-        return;
-    if (strcmp(store->id, id) != 0) {
-        snprintf(store->id, sizeof(store->id), "%s", id);
-        store->fresh = true;
-    }
-}
-
-static void
-on_setup_salt(struct store *store, int rc, const redisReply *reply, void *arg)
-{
-    const char *text = link_string(reply);
-
-    (void)rc;
-    (void)arg;
-    if (setup_failed(store, reply))
-        return;
-    if (ol_base64url_decode_exact(store->salt, sizeof(store->salt), text,
-                                  strlen(text)) != 0)
-        link_lost(store, "the key \"salt\" is not 16 bytes in base64url");
-    store->salted = true;
-}
-
-static void
-on_setup_any(struct store *store, int rc, const redisReply *reply, void *arg)
-{
-    (void)rc;
-    (void)arg;
-    setup_failed(store, reply);
-}
-
-/* A salt is kept when Redis loses its own: placement stays where it is. */
-static void
-setup_names(struct store *store)
-{
-    char id[STORE_ID_CHARS + 1], salt[STORE_ID_CHARS + 1];
-    uint8_t random[16];
-
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return;
-    ol_base64url_encode(id, random, sizeof(random));
-    if (!store->salted &&
-        getrandom(store->salt, sizeof(store->salt), 0) != sizeof(store->salt))
-        return;
-    ol_base64url_encode(salt, store->salt, sizeof(store->salt));
-    setup_send(store, on_setup_any, "SET store %s NX", id);
-    setup_send(store, on_setup_id, "GET store");
-    setup_send(store, on_setup_any, "SET salt %s NX", salt);
-    setup_send(store, on_setup_salt, "GET salt");
-    setup_send(store, on_setup_last, "XREVRANGE changes + - COUNT 1");
-}
-
-static void
-on_setup_loaded(struct store *store, int rc, const redisReply *reply, void *arg)
-{
-    (void)rc;
-    (void)arg;
-    if (!setup_failed(store, reply))
-        setup_names(store);
-}
-
-static void
-on_setup_version(struct store *store, int rc, const redisReply *reply,
-                 void *arg)
-{
-    const char *text;
-    size_t len;
-
-    (void)rc;
-    (void)arg;
-    if (reply == NULL)
-        return;
-    if (reply->type == REDIS_REPLY_INTEGER &&
-        reply->integer >= library_version()) {
-        setup_names(store);
-        return;
-    }
-    text = library_text(&len);
-    setup_send(store, on_setup_loaded, "FUNCTION LOAD REPLACE %b", text, len);
-}
-
-static void
-setup_start(struct store *store)
-{
-    if (store->url.password != NULL)
-        setup_send(store, on_setup_any, "AUTH %s", store->url.password);
-    if (store->url.db != 0)
-        setup_send(store, on_setup_any, "SELECT %u", store->url.db);
-    setup_send(store, on_setup_version, "FCALL ol_version 0");
 }
 
 /* The connection's life. */
@@ -446,14 +277,10 @@ on_disconnect(const redisAsyncContext *redis, int status)
     link_retry(store);
 }
 
+/* Takes what hiredis has begun. */
 static void
-link_connect(struct store *store)
+link_attach(struct store *store, redisAsyncContext *redis)
 {
-    redisAsyncContext *redis;
-
-    redis = store->url.path != NULL
-                ? redisAsyncConnectUnix(store->url.path)
-                : redisAsyncConnect(store->url.host, store->url.port);
     if (redis == NULL || redis->err != 0 ||
         redis_events_attach(redis, store->loop) != 0) {
         log_limited(&link_errors, LOG_WARN_, "redis: cannot connect: %s",
@@ -470,45 +297,32 @@ link_connect(struct store *store)
     redisAsyncSetDisconnectCallback(redis, on_disconnect);
 }
 
-/* The stream of changes, and the watch over the connection. */
-
-static void changes_read(struct store *store);
-
 static void
-on_changes(struct store *store, int rc, const redisReply *reply, void *arg)
+on_address(void *arg, const char *address, const char *why)
 {
-    const redisReply *list, *fields;
-    const char *kind, *id, *process;
-    size_t count;
+    struct store *store = arg;
 
-    (void)rc;
-    (void)arg;
-    store->polling = false;
-    list = link_item(link_item(reply, 0), 1);
-    count = link_count(list);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(store->last_change, sizeof(store->last_change), "%s",
-                 link_string(link_item(link_item(list, i), 0)));
-        fields = link_item(link_item(list, i), 1);
-        kind = link_string(link_item(fields, 1));
-        id = link_string(link_item(fields, 3));
-        process = link_string(link_item(fields, 5));
-        if (strcmp(process, store->process) != 0)
-            store->events.on_change(store->events.arg,
-                                    (enum store_change)kind[0], id);
+    store->address = NULL;
+    if (address == NULL) {
+        log_limited(&link_errors, LOG_WARN_, "redis: %s: %s", store->url.host,
+                    why);
+        link_retry(store);
+        return;
     }
-    if (count == LINK_CHANGES_PAGE)
-        changes_read(store);
+    link_attach(store, redisAsyncConnect(address, store->url.port));
 }
 
 static void
-changes_read(struct store *store)
+link_connect(struct store *store)
 {
-    if (!store->polling &&
-        link_send(store, on_changes, NULL, "XREAD COUNT %d STREAMS changes %s",
-                  LINK_CHANGES_PAGE, store->last_change) == 0)
-        store->polling = true;
+    if (store->url.path != NULL)
+        link_attach(store, redisAsyncConnectUnix(store->url.path));
+    else if (redis_address_find(store->loop, store->url.host, store->tries++,
+                                on_address, store, &store->address) != 0)
+        on_address(store, NULL, "cannot be looked up");
 }
+
+/* The watch over the connection. */
 
 /* A Redis that was emptied while connected has lost its id. */
 static void
@@ -537,16 +351,6 @@ on_tick(uv_timer_t *timer)
         link_send(store, on_same_id, NULL, "GET store");
         changes_read(store);
     }
-}
-
-void
-store_announce(struct store *store, enum store_change what, const char *id)
-{
-    const char kind[] = {(char)what, '\0'};
-
-    link_send(store, NULL, NULL, "XADD changes MAXLEN ~ %d * k %s v %s p %s",
-              STORE_CHANGES_MAX, kind, id, store->process);
-    store->events.on_change(store->events.arg, what, id);
 }
 
 /* Creation. */
@@ -623,6 +427,7 @@ store_free(struct store *store)
     store->up = false;
     if (store->redis != NULL)
         redisAsyncFree(store->redis);
+    redis_address_cancel(store->address);
     uv_close((uv_handle_t *)&store->retry, on_handle_closed);
     uv_close((uv_handle_t *)&store->tick, on_handle_closed);
 }

@@ -214,6 +214,21 @@ test_redis_url(void)
     is_int(redis_url_parse("redis://host", &url, &err), 0, "a bare host");
     ok(url.port == 6379 && url.db == 0 && url.password == NULL, "defaults");
     redis_url_clear(&url);
+    is_int(redis_url_parse("redis://me:p%40%3a%2F@[::1]:7/2", &url, &err), 0,
+           "a user, an address of IPv6");
+    is_str(url.host, "::1", "without the brackets");
+    is_str(url.user, "me", "the user");
+    is_str(url.password, "p@:/", "a password that is percent-encoded");
+    redis_url_clear(&url);
+    is_int(redis_url_parse("unix:/run/a%20b?db=3", &url, &err), 0,
+           "a socket and a database");
+    is_str(url.path, "/run/a b", "its path");
+    is_int(url.db, 3, "its number");
+    redis_url_clear(&url);
+    is_int(redis_url_parse("rediss://:secret@host", &url, &err), -EINVAL,
+           "no TLS");
+    has_str(err.text, "stunnel", "what to do instead");
+    ok(strstr(err.text, "secret") == NULL, "a password is not told");
     url_refused("");
     url_refused("unix:relative");
     url_refused("http://host");
@@ -224,6 +239,15 @@ test_redis_url(void)
     url_refused("redis://host:1/x");
     url_refused("redis://host:1/2/3");
     url_refused("redis://user@host");
+    url_refused("redis://:%4@host");
+    url_refused("redis://:%00@host");
+    url_refused("redis://:%zz@host");
+    url_refused("redis://[::1");
+    url_refused("redis://[host]");
+    url_refused("redis://::1");
+    url_refused("unix:/run/s?db=");
+    url_refused("unix:/run/s?db=1x");
+    url_refused("rediss://host");
 }
 
 int
