@@ -159,6 +159,10 @@ read_all(struct assignment *a, struct ol_error *err)
         rc = ol_error_set(err, EBADMSG, "size: 0");
     if (rc == 0)
         rc = ol_json_bytes(a->json, "salt", a->salt, sizeof(a->salt), err);
+    if (rc == 0) {
+        rc = ol_json_uint(a->json, "heat", ASSIGNMENT_HEAT_MAX, &a->heat, err);
+        rc = rc == -ENOENT ? 0 : rc;
+    }
     if (rc == 0)
         rc = read_nodes(a, err);
     if (rc == 0)

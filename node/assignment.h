@@ -1,5 +1,5 @@
 /*
- * One assignment of a coordinator: {iss, sub, root, size, salt, nodes}
+ * One assignment of a coordinator: {iss, sub, root, size, salt, heat, nodes}
  * (doc/protocol.md section 5), and the form in which the store keeps it: the
  * same, with the URLs of the coordinators that it came from, and the other
  * sites whose manifest names the same content.  Immutable once made, shared by
@@ -18,6 +18,7 @@
 #include "offload/rendezvous.h"
 
 #define ASSIGNMENT_COORDINATORS 16
+#define ASSIGNMENT_HEAT_MAX 63
 #define ASSIGNMENT_OTHERS 3 /* sites beside the first one */
 
 struct assignment_source { /* a file at a site */
@@ -30,7 +31,8 @@ struct assignment {
     uint8_t root[OL_HASH_BYTES];
     uint64_t size;
     uint8_t salt[OL_SALT_BYTES];
-    size_t count; /* of nodes */
+    uint64_t heat; /* log2 of the requests per hour, about */
+    size_t count;  /* of nodes */
     uint8_t ids[OL_OWNERS_MAX][32];
     const char *urls[OL_OWNERS_MAX];
     size_t coordinator_count; /* only in the stored form */

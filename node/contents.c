@@ -302,9 +302,9 @@ contents_drop(struct contents *c, struct content *content, const char *why)
 /* Room */
 
 static bool
-evict_one(struct contents *c, bool kept_too)
+evict_one(struct contents *c, int heat)
 {
-    struct quota_item *item = quota_victim(&c->quota, kept_too);
+    struct quota_item *item = quota_victim(&c->quota, heat);
     struct content *content;
 
     if (item == NULL)
@@ -322,7 +322,7 @@ contents_make_room(struct contents *c, uint64_t size)
         return -EFBIG;
     while (c->count + c->leaving >= CONTENTS_MAX ||
            quota_free(&c->quota) < overhead(size))
-        if (!evict_one(c, false))
+        if (!evict_one(c, -1))
             return -ENOSPC;
     return 0;
 }
@@ -334,7 +334,7 @@ content_reserve(struct contents *c, struct content *content, uint32_t bytes,
     if (content->gone)
         return -ESTALE;
     while (!quota_reserve(&c->quota, &content->quota, bytes))
-        if (!evict_one(c, evict))
+        if (!evict_one(c, evict ? content->quota.heat : -1))
             return -ENOSPC;
     return 0;
 }
@@ -353,6 +353,31 @@ content_touch(struct contents *c, struct content *content)
         quota_touch(&c->quota, &content->quota);
 }
 
+/* The most that any coordinator says. */
+static void
+update_heat(struct contents *c, struct content *content)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0; i < ASSIGNMENT_COORDINATORS; i++)
+        if (content->heat[i] > most)
+            most = content->heat[i];
+    quota_set_heat(&c->quota, &content->quota, most);
+}
+
+void
+content_set_heat(struct contents *c, struct content *content,
+                 uint16_t coordinators, uint64_t heat)
+{
+    if (content->gone)
+        return;
+    for (unsigned i = 0; i < ASSIGNMENT_COORDINATORS; i++)
+        if ((coordinators & 1u << i) != 0)
+            content->heat[i] =
+                (uint8_t)(heat < QUOTA_HEATS ? heat : QUOTA_HEATS - 1);
+    update_heat(c, content);
+}
+
 void
 content_assign(struct contents *c, struct content *content,
                uint16_t coordinators)
@@ -360,6 +385,7 @@ content_assign(struct contents *c, struct content *content,
     if (content->gone || content->assigned == coordinators)
         return;
     content->assigned = coordinators;
+    content_set_heat(c, content, (uint16_t)~coordinators, 0);
     quota_set_released(&c->quota, &content->quota, coordinators == 0);
     content_update_lacking(c, content);
     update_questioned(c, content);
@@ -421,6 +447,8 @@ load_entry(struct loading *loading, struct store_entry *entry,
     if (entry->released != NULL)
         content->assigned &=
             (uint16_t)~loader->released(loader->arg, entry->released);
+    content->quota.heat =
+        (uint8_t)(a->heat < QUOTA_HEATS ? a->heat : QUOTA_HEATS - 1);
     content->quota.bytes = overhead(content->size) + held_bytes(content);
     content->quota.released = content->assigned == 0;
     quota_insert(&c->quota, &content->quota);
@@ -467,7 +495,8 @@ contents_load(struct contents *c, const struct contents_loader *loader)
     struct loading loading = {c, loader};
     int rc = store_scan(c->options.store, on_entry, &loading);
 
-    while (rc == 0 && c->quota.used > c->quota.limit && evict_one(c, true))
+    while (rc == 0 && c->quota.used > c->quota.limit &&
+           evict_one(c, QUOTA_HEATS))
         continue; /* --size may be smaller now */
     return rc;
 }

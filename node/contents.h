@@ -65,6 +65,8 @@ struct content {
      * told soon. */
     uint16_t assigned, told, dirty;
 
+    uint8_t heat[ASSIGNMENT_COORDINATORS]; /* as each said last */
+
     struct quota_item quota;
     struct opened *open; /* NULL: call content_open */
     struct content_waiters waiters;
@@ -148,6 +150,9 @@ void content_hold(struct contents *contents, struct content *content);
 void content_release(struct contents *contents, struct content *content);
 /* A request has come for it. */
 void content_touch(struct contents *contents, struct content *content);
+/* How much it is asked for everywhere, as those coordinators say. */
+void content_set_heat(struct contents *contents, struct content *content,
+                      uint16_t coordinators, uint64_t heat);
 /* Coordinators by bit: who wants it kept. */
 void content_assign(struct contents *contents, struct content *content,
                     uint16_t coordinators);
@@ -181,7 +186,8 @@ content_ready(const struct content *content, uint32_t index)
 uint32_t content_first_lacking(const struct content *content, uint32_t first,
                                uint32_t last);
 
-/* Room for a piece; evict: even contents that are still assigned. */
+/* Room for a piece; evict: even contents that are still assigned, but none that
+ * are hotter. */
 int content_reserve(struct contents *contents, struct content *content,
                     uint32_t bytes, bool evict);
 void content_return(struct contents *contents, struct content *content,

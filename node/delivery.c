@@ -20,6 +20,7 @@
 #include "node/pull.h"
 #include "node/range.h"
 #include "node/rate.h"
+#include "node/served.h"
 #include "node/tickets.h"
 #include "node/withdrawal.h"
 
@@ -44,12 +45,14 @@ struct delivery {
     struct site *site; /* whose ticket it may be */
     size_t sites_asked;
     struct site_waiter keys;
-    bool may_pull; /* a good ticket, and the content is assigned */
+    bool ticket;   /* it is `site`'s */
+    bool may_pull; /* so is the ticket, and the content is assigned */
     bool hop;
     bool streaming; /* the head has gone */
     int error;      /* why no more pieces come */
     struct ahead ahead[AHEAD_MAX];
     struct rate_waiter rate;
+    uint32_t payer; /* place of the site for which it is sent, SERVED_NONE */
 };
 
 static void deliver(struct delivery *d);
@@ -232,8 +235,10 @@ read_body(void *arg, uint64_t pos, char *dst, size_t max)
     if (max == 0)
         return 0;
     n = pread(d->content->open->file.fd, dst, max, (off_t)offset);
-    if (n > 0)
+    if (n > 0) {
+        served_add(d->node->served, d->payer, (uint64_t)n);
         return n;
+    }
     content_doubt(d->content, index); /* 0: somebody has cut the file */
     return -1;
 }
@@ -282,6 +287,36 @@ renew_signature(struct delivery *d)
         pull_renew(d->node->puller, d->content);
 }
 
+/* Whether it is that site's ticket, as far as its keys are known. */
+static bool
+ticket_known(struct delivery *d, const char *iss)
+{
+    struct site *site = site_hold(d->node->sites, iss);
+    bool good = site != NULL && site->keys.count > 0 &&
+                tickets_check(d->node->tickets, site, d->content->root,
+                              http_query(d->request), time(NULL));
+
+    site_release(site);
+    return good;
+}
+
+/* The site for which it is sent: the ticket's, else the content's first. */
+static uint32_t
+payer_of(struct delivery *d)
+{
+    const struct assignment *a = d->content->open->assignment;
+    const char *iss = d->ticket ? d->site->iss : a->iss;
+
+    if (d->hop)
+        return SERVED_NONE;
+    for (size_t i = 0;
+         !d->ticket && http_query(d->request) != NULL && i < a->other_count;
+         i++)
+        if (ticket_known(d, a->others[i].iss))
+            iss = a->others[i].iss;
+    return served_place(d->node->served, iss);
+}
+
 /* stream: pieces are still to come. */
 static void
 answer(struct delivery *d, bool stream)
@@ -295,14 +330,18 @@ answer(struct delivery *d, bool stream)
 
     head_fill(&head, d->content, &d->range, name_of(d), time(NULL));
     renew_signature(d);
+    if (!head_only)
+        d->payer = payer_of(d);
     if (!head_only && (stream || rate_limited(node->rate))) {
         d->streaming = true;
         d->rate.wake = on_rate;
         http_reply_stream(d->request, status, head.lines, len, &body);
         return;
     }
-    if (!head_only)
+    if (!head_only) {
         rate_count(node->rate, len);
+        served_add(node->served, d->payer, len);
+    }
     http_reply_fd(d->request, status, head.lines, d->content->open->file.fd,
                   d->range.first, len);
     delivery_free(d);
@@ -364,6 +403,7 @@ judged(struct delivery *d, bool good)
         refuse(d, 403, "the ticket is not valid; get a new manifest");
         return;
     }
+    d->ticket = good;
     d->may_pull = good && d->content->assigned != 0;
     deliver(d);
 }

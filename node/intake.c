@@ -321,6 +321,8 @@ done_store(struct job *base)
     }
     log_info("%s: taken: %s%s, %llu bytes", content->hex, item->assignment->iss,
              item->assignment->sub, (unsigned long long)content->size);
+    content_set_heat(node->contents, content, (uint16_t)item->coordinators,
+                     item->assignment->heat);
     item_done(item, content);
 }
 
@@ -578,11 +580,22 @@ int
 intake_offer(struct intake *intake, unsigned coordinator, json_t *entry,
              struct ol_error *err)
 {
+    struct content *known;
     struct assignment *a;
     int rc = assignment_from_json(entry, &a, err);
 
     if (rc != 0)
         return rc;
+    if (!options_serve(&intake->node->options, a->iss)) {
+        rc = ol_error_set(err, EACCES, "%s is not a --site of this node",
+                          a->iss);
+        assignment_unref(a);
+        return rc;
+    }
+    known = contents_find(intake->node->contents, a->root);
+    if (known != NULL)
+        content_set_heat(intake->node->contents, known,
+                         (uint16_t)(1u << coordinator), a->heat);
     rc = enqueue(intake, coordinator, a);
     if (rc != 0)
         assignment_unref(a);

@@ -25,7 +25,7 @@ void intake_free(struct intake *intake);
 /*
  * One entry of "assign", of the coordinator with that number.  0: it is being
  * looked at, or known already; -EAGAIN: not now (failed lately, queue full);
- * -EBADMSG: malformed, err says how.
+ * -EBADMSG, -EACCES: malformed, or of a site that is not served: err says it.
  */
 int intake_offer(struct intake *intake, unsigned coordinator, json_t *entry,
                  struct ol_error *err);

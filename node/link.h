@@ -10,6 +10,7 @@
 #include "node/beat.h"
 #include "node/links.h"
 #include "node/node.h"
+#include "node/served.h"
 
 #define STORE_MAX 64
 #define SEQ_MAX ((UINT64_C(1) << 53) - 1)
@@ -22,6 +23,10 @@ struct call { /* a heartbeat under way */
     struct fetch *fetch; /* NULL: none */
     uint64_t seq, started_ms;
     struct beat beat;
+    struct served_report served;
+    struct wrong_report wrong;
+    char store[STORE_MAX + 1]; /* that it was said to */
+    bool drain;                /* it said that the node is going to stop */
 };
 
 struct link {
@@ -32,7 +37,9 @@ struct link {
     struct ol_keyset keys; /* the coordinator's; the first names it */
     uint64_t keys_ms;
     bool keys_tried;
+    uint64_t refused_ms; /* when it was last said */
     bool registered, complained;
+    bool drain_heard;
     uint64_t registered_ms;
     int64_t offset_s; /* its clock minus ours */
     uint64_t seq;
@@ -52,7 +59,7 @@ struct link {
 struct links {
     struct node *node;
     size_t count;
-    bool stopped;
+    bool stopped, draining;
     struct link list[OPTIONS_COORDINATORS];
 };
 
@@ -80,6 +87,11 @@ void link_learn(struct link *link, const struct fetch_result *result,
 /* Half to all of a pause that doubles, so that nodes do not come in step. */
 uint64_t link_backoff(struct link *link, struct fetch *fetch);
 void link_complain(struct link *link, const char *what, const char *why);
+/*
+ * It does not want this node (403): says so, once a minute at most, and returns
+ * a pause that grows to some minutes.
+ */
+uint64_t link_refused(struct link *link, const char *what, const char *why);
 
 /* link_register.c */
 void link_get_key(struct link *link);

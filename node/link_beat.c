@@ -35,8 +35,8 @@ take_assignments(struct link *link, json_t *list)
 
         if (rc == 0)
             taken++;
-        else if (rc == -EBADMSG)
-            link_complain(link, "malformed assignment", why.text);
+        else if (rc == -EBADMSG || rc == -EACCES)
+            link_complain(link, "assignment", why.text);
     }
     return taken;
 }
@@ -117,14 +117,24 @@ open_answer(struct link *link, const struct fetch_result *result, uint64_t seq,
     return rc;
 }
 
+/* It is to be said again. */
+static void
+beat_unheard(struct call *call)
+{
+    struct link *link = call->link;
+    struct node *node = link->links->node;
+
+    beat_undo(&call->beat, node->contents, link->number, &link->dropped);
+    wrong_undo(&node->wrong, link->number, &call->wrong);
+}
+
 static void
 beat_failed(struct call *call, struct fetch *fetch,
             const struct fetch_result *result, const char *why)
 {
     struct link *link = call->link;
 
-    beat_undo(&call->beat, link->links->node->contents, link->number,
-              &link->dropped);
+    beat_unheard(call);
     if (result->error == 0 && result->status == 404) {
         link->registered = false; /* it has forgotten this node */
         link_again_in(link, SPACE_MS);
@@ -137,8 +147,25 @@ beat_failed(struct call *call, struct fetch *fetch,
         link_again_in(link, SPACE_MS);
         return;
     }
+    if (result->error == 0 && result->status == 403) {
+        link_again_in(link, link_refused(link, "has excluded this node", why));
+        return;
+    }
     link_complain(link, "heartbeat", why);
     link_again_in(link, link_backoff(link, fetch));
+}
+
+/* What the coordinator now knows need not be told again. */
+static void
+beat_heard(struct call *call)
+{
+    struct link *link = call->link;
+
+    if (strcmp(call->store, link->store) == 0)
+        served_heard(link->links->node->served, link->number, &call->served);
+    if (call->drain)
+        link->drain_heard = true;
+    link->failures = 0;
 }
 
 static void
@@ -160,13 +187,28 @@ on_beat(struct fetch *fetch, const struct fetch_result *result, void *arg)
         beat_failed(call, fetch, result, why.text);
         return;
     }
-    link->failures = 0;
+    beat_heard(call);
     if (useless)
         link_again_in(link, USELESS_MS);
     else if (now - link->begun_ms >= SPACE_MS)
         link_again_in(link, 0);
     else
         link_again_in(link, SPACE_MS - (now - link->begun_ms));
+}
+
+/* What there is to say beside holdings. */
+static int
+add_news(struct link *link, struct call *call, bool round, json_t *message)
+{
+    struct node *node = link->links->node;
+    int rc =
+        served_fill(node->served, link->number, round, &call->served, message);
+
+    call->drain = link->links->draining;
+    memcpy(call->store, link->store, sizeof(call->store));
+    if (rc == 0 && call->drain)
+        rc = json_object_set_new(message, "drain", json_true());
+    return rc;
 }
 
 static json_t *
@@ -192,8 +234,15 @@ heartbeat(struct link *link, struct call *call)
             "connections", (json_int_t)httpd_connections(node->httpd), "free",
             (json_int_t)contents_free_bytes(node->contents)));
     if (rc == 0)
+        rc = add_news(link, call, round, message);
+    if (rc == 0)
         rc = beat_fill(&call->beat, node->contents, link->number,
                        round ? &link->cursor : NULL, &link->dropped, message);
+    if (rc == 0 && wrong_fill(&link->links->node->wrong, link->number,
+                              &call->wrong, message) != 0) {
+        beat_undo(&call->beat, node->contents, link->number, &link->dropped);
+        rc = -ENOMEM;
+    }
     if (rc != 0) {
         json_decref(message);
         return NULL;
@@ -223,8 +272,7 @@ link_beat(struct link *link)
     }
     if (link_post(link, "/v1/nodes/heartbeat", OL_TYP_HEARTBEAT, message,
                   link->wait_ms, &request, &call->fetch) != 0) {
-        beat_undo(&call->beat, link->links->node->contents, link->number,
-                  &link->dropped);
+        beat_unheard(call);
         link_again_in(link, link_backoff(link, NULL));
     }
 }

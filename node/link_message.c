@@ -20,6 +20,8 @@
 #define LIFE_S 60      /* of a signed message */
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
+#define REFUSED_MAX_MS 600000
+#define REFUSED_SAID_MS 60000
 #define RETRY_MAX_S 60 /* of a Retry-After */
 
 int64_t
@@ -44,20 +46,40 @@ retry_after(struct fetch *fetch)
     return seconds < RETRY_MAX_S ? (unsigned)seconds : RETRY_MAX_S;
 }
 
-uint64_t
-link_backoff(struct link *link, struct fetch *fetch)
+/* Half to all of what doubles with each failure, from `least` to `bound`. */
+static uint64_t
+pause_next(struct link *link, uint64_t least, uint64_t bound)
 {
-    uint64_t most = BACKOFF_MIN_MS << (link->failures < 6 ? link->failures : 6);
-    uint64_t asked = (uint64_t)retry_after(fetch) * 1000;
+    uint64_t most = BACKOFF_MIN_MS
+                    << (link->failures < 10 ? link->failures : 10);
     uint32_t random = 0;
 
-    if (most > BACKOFF_MAX_MS)
-        most = BACKOFF_MAX_MS;
-    if (most < 2 * asked)
-        most = 2 * asked;
+    if (most > bound)
+        most = bound;
+    if (most < least)
+        most = least;
     link->failures++;
     uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
     return most / 2 + random % (most / 2 + 1);
+}
+
+uint64_t
+link_backoff(struct link *link, struct fetch *fetch)
+{
+    return pause_next(link, 2 * (uint64_t)retry_after(fetch) * 1000,
+                      BACKOFF_MAX_MS);
+}
+
+uint64_t
+link_refused(struct link *link, const char *what, const char *why)
+{
+    uint64_t now = link_now_ms(link);
+
+    if (link->refused_ms == 0 || now - link->refused_ms >= REFUSED_SAID_MS) {
+        log_warn("coordinator %s %s: %s", link->url, what, why);
+        link->refused_ms = now;
+    }
+    return pause_next(link, 0, REFUSED_MAX_MS);
 }
 
 void

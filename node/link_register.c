@@ -64,6 +64,8 @@ link_set_store(struct link *link, const char *store)
     if (strcmp(link->store, store) == 0)
         return;
     snprintf(link->store, sizeof(link->store), "%s", store);
+    link->drain_heard = false;
+    served_forget(link->links->node->served, link->number);
     for (uint32_t i = 0; i < contents_count(contents); i++) {
         struct content *content = contents_at(contents, i);
 
@@ -98,20 +100,24 @@ read_registered(struct link *link, const struct fetch_result *result,
     return rc;
 }
 
-static void
-register_failed(struct link *link, const struct fetch_result *result,
-                const char *why)
+/* Returns the pause before the next attempt. */
+static uint64_t
+register_failed(struct link *link, struct fetch *fetch,
+                const struct fetch_result *result, const char *why)
 {
-    const char *url = link->links->node->options.url.text;
+    char text[640];
 
     link->complained = true;
-    if (result->status == 403)
-        log_warn("coordinator %s: this node is not reachable at %s: %s; see "
-                 "that --url leads here from outside and that its port is "
+    if (result->error == 0 && result->status == 403) {
+        snprintf(text, sizeof(text),
+                 "%.200s; if that is because it cannot be reached at %.255s, "
+                 "see that --url leads here from outside and that its port is "
                  "open and forwarded",
-                 link->url, url, why);
-    else
-        link_complain(link, "cannot register", why);
+                 why, link->links->node->options.url.text);
+        return link_refused(link, "does not take this node", text);
+    }
+    link_complain(link, "cannot register", why);
+    return link_backoff(link, fetch);
 }
 
 static void
@@ -141,8 +147,25 @@ on_registered(struct fetch *fetch, const struct fetch_result *result, void *arg)
         link_again_in(link, 0);
         return;
     }
-    register_failed(link, result, why.text);
-    link_again_in(link, link_backoff(link, fetch));
+    link_again_in(link, register_failed(link, fetch, result, why.text));
+}
+
+/* What is not as usual: which sites, how much, by whose invitation. */
+static int
+add_terms(json_t *message, const struct options *o)
+{
+    json_t *sites = json_array();
+    int rc = sites == NULL;
+
+    for (size_t i = 0; i < o->site_count && rc == 0; i++)
+        rc = json_array_append_new(sites, json_string(o->sites[i].text));
+    if (rc == 0 && o->site_count > 0)
+        rc = json_object_set(message, "sites", sites);
+    if (rc == 0 && o->invitation[0] != '\0')
+        rc = json_object_set_new(message, "invitation",
+                                 json_string(o->invitation));
+    json_decref(sites);
+    return rc;
 }
 
 static json_t *
@@ -158,11 +181,13 @@ registration(struct link *link)
     if (rc == 0)
         rc = json_object_update_new(
             message,
-            json_pack("{s:I, s:s, s:s, s:s, s:O, s:I, s:I}", "seq",
+            json_pack("{s:I, s:s, s:s, s:s, s:O, s:I, s:I, s:i}", "seq",
                       (json_int_t)link_next_seq(link), "key",
                       ol_key_x(node->key), "url", o->url.text, "zone", o->zone,
                       "cidrs", cidrs, "capacity", (json_int_t)o->size, "rate",
-                      (json_int_t)o->rate));
+                      (json_int_t)o->rate, "weight", (int)o->weight));
+    if (rc == 0)
+        rc = add_terms(message, o);
     json_decref(cidrs);
     if (rc != 0) {
         json_decref(message);

@@ -34,7 +34,9 @@ has_news(const struct link *link)
 {
     struct contents *contents = link->links->node->contents;
 
-    if (link->dropped.count > 0)
+    if (link->dropped.count > 0 ||
+        (link->links->draining && !link->drain_heard) ||
+        wrong_pending(&link->links->node->wrong, link->number))
         return true;
     for (uint32_t i = 0; i < contents_count(contents); i++)
         if ((contents_at(contents, i)->dirty & 1u << link->number) != 0)
@@ -89,6 +91,13 @@ links_kick(struct links *links)
             !uv_is_active((uv_handle_t *)&link->timer))
             link_again_in(link, SPACE_MS);
     }
+}
+
+void
+links_drain(struct links *links)
+{
+    links->draining = true;
+    links_kick(links);
 }
 
 void

@@ -23,6 +23,8 @@ void links_free(struct links *links);
 
 /* Some content's dirty bits have been set. */
 void links_kick(struct links *links);
+/* The node is going to stop: the coordinators are told so from now on. */
+void links_drain(struct links *links);
 /* The content is gone: whoever was told of it is told so. */
 void links_dropped(struct links *links, const struct content *content);
 

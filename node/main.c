@@ -6,6 +6,7 @@
  * are cut after STOP_MS, everything is written down, exit 0.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "node/pull.h"
 #include "node/rate.h"
 #include "node/serve.h"
+#include "node/served.h"
 #include "node/tickets.h"
 #include "node/withdrawal.h"
 
@@ -28,6 +30,7 @@
 
 static struct node node;
 static struct daemon_signals signals;
+static uv_signal_t drain_signal;
 static uv_timer_t stop_timer;
 static unsigned stop_ticks;
 static bool cut; /* what was under way has ended */
@@ -87,9 +90,21 @@ on_signal(void *arg)
     (void)arg;
     log_info("stopping: %u requests under way", node.requests);
     daemon_signals_stop(&signals);
+    uv_close((uv_handle_t *)&drain_signal, NULL);
     links_stop(node.links);
     httpd_quiesce(node.httpd);
     uv_timer_start(&stop_timer, on_stop_tick, 0, STOP_TICK_MS);
+}
+
+/* The node is going to stop, some time. */
+static void
+on_drain(uv_signal_t *handle, int signum)
+{
+    (void)handle;
+    (void)signum;
+    log_info("draining: coordinators are told to place nothing new here; what "
+             "is here is served on");
+    links_drain(node.links);
 }
 
 /* The start */
@@ -151,6 +166,15 @@ open_network(void)
 }
 
 static int
+make_served(void)
+{
+    uint8_t epoch[SERVED_EPOCH_BYTES];
+    int rc = uv_random(NULL, NULL, epoch, sizeof(epoch), 0, NULL);
+
+    return rc != 0 ? rc : served_create(epoch, &node.served);
+}
+
+static int
 make_parts(void)
 {
     struct contents_options options = {.store = node.store,
@@ -163,6 +187,8 @@ make_parts(void)
 
     loader.arg = node.links;
 
+    if (rc == 0)
+        rc = make_served();
     if (rc == 0)
         rc = rate_create(node.loop, node.options.rate, &node.rate);
     if (rc == 0)
@@ -217,6 +243,8 @@ start(struct ol_error *err)
     rc = daemon_signals_start(&signals, node.loop, on_signal, NULL);
     if (rc != 0)
         return ol_error_set(err, -rc, "cannot watch for signals");
+    uv_signal_init(node.loop, &drain_signal);
+    uv_signal_start(&drain_signal, on_drain, SIGUSR1);
     links_start(node.links);
     return 0;
 }
@@ -230,6 +258,7 @@ free_parts(void)
     puller_free(node.puller);
     tickets_free(node.tickets);
     links_free(node.links);
+    served_free(node.served);
     store_free(node.store);
     ol_key_free(node.key);
 }

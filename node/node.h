@@ -16,6 +16,7 @@
 #include "node/options.h"
 #include "node/site.h"
 #include "node/store.h"
+#include "node/wrong.h"
 #include "offload/key.h"
 
 struct intake;
@@ -23,6 +24,7 @@ struct links;
 struct prefetch;
 struct puller;
 struct rate;
+struct served;
 struct tickets;
 struct withdrawals;
 
@@ -43,6 +45,8 @@ struct node {
     struct intake *intake;
     struct links *links;
     struct rate *rate;
+    struct served *served;
+    struct wrong wrong;
     struct httpd *httpd;
     unsigned requests; /* for contents, not yet answered to the end */
 };

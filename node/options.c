@@ -5,8 +5,10 @@
  */
 #include "node/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/daemon.h"
@@ -24,6 +26,9 @@ enum {
     OPT_RATE,
     OPT_ZONE,
     OPT_CIDR,
+    OPT_WEIGHT,
+    OPT_SITE,
+    OPT_INVITATION,
     OPT_ALLOW_NET,
     OPT_REQUIRE_TICKETS,
     OPT_KEY,
@@ -41,6 +46,9 @@ static const struct option long_options[] = {
     {"rate", required_argument, NULL, OPT_RATE},
     {"zone", required_argument, NULL, OPT_ZONE},
     {"cidr", required_argument, NULL, OPT_CIDR},
+    {"weight", required_argument, NULL, OPT_WEIGHT},
+    {"site", required_argument, NULL, OPT_SITE},
+    {"invitation", required_argument, NULL, OPT_INVITATION},
     {"allow-net", required_argument, NULL, OPT_ALLOW_NET},
     {"require-tickets", no_argument, NULL, OPT_REQUIRE_TICKETS},
     {"key", required_argument, NULL, OPT_KEY},
@@ -63,6 +71,13 @@ static const char help[] =
     "  --rate BYTES         upload per second, 0: unlimited (50M)\n"
     "  --zone ZONE          where the node is, for sites that choose by it\n"
     "  --cidr CIDR          network that the node is near to; repeatable\n"
+    "  --weight PERCENT     how much of size and rate coordinators may count "
+    "on\n"
+    "                       (100)\n"
+    "  --site URL           serve contents of this site only; repeatable\n"
+    "  --invitation TOKEN   what a coordinator's operator gave this node, or "
+    "a\n"
+    "                       file with it: a path with a '/'\n"
     "  --allow-net CIDR     addresses to fetch from although they are not\n"
     "                       public; repeatable\n"
     "  --require-tickets    serve nothing without a site's ticket\n"
@@ -135,6 +150,68 @@ set_zone(struct options *o, const char *value)
 }
 
 static int
+set_weight(struct options *o, const char *value)
+{
+    char *end;
+    unsigned long n = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end != '\0' || n < 1 || n > 100)
+        return complain("weight", value, "not a number from 1 to 100");
+    o->weight = (unsigned)n;
+    return -1;
+}
+
+static int
+set_site(struct options *o, const char *value)
+{
+    struct ol_error err;
+
+    if (o->site_count == OPTIONS_SITES)
+        return complain("site", value, "more than 64");
+    if (ol_origin_parse_bare(value, strlen(value), &o->sites[o->site_count],
+                             &err) != 0)
+        return complain("site", value, err.text);
+    o->site_count++;
+    return -1;
+}
+
+bool
+options_serve(const struct options *o, const char *iss)
+{
+    for (size_t i = 0; i < o->site_count; i++)
+        if (strcmp(o->sites[i].text, iss) == 0)
+            return true;
+    return o->site_count == 0;
+}
+
+/* Its first line, from a file or as it is. */
+static int
+set_invitation(struct options *o, const char *value)
+{
+    char line[OPTIONS_INVITATION_MAX + 2];
+    const char *token = value;
+    size_t len;
+    FILE *file;
+
+    if (strchr(value, '/') != NULL) {
+        file = fopen(value, "re");
+        if (file == NULL)
+            return complain("invitation", value, strerror(errno));
+        token = fgets(line, sizeof(line), file) == NULL ? "" : line;
+        fclose(file);
+    }
+    len = strcspn(token, "\r\n");
+    if (len == 0 || len > OPTIONS_INVITATION_MAX)
+        return complain("invitation", value, "1 to 256 characters");
+    for (size_t i = 0; i < len; i++)
+        if (token[i] < 0x20 || token[i] > 0x7e)
+            return complain("invitation", value, "only printable ASCII");
+    memcpy(o->invitation, token, len);
+    o->invitation[len] = '\0';
+    return -1;
+}
+
+static int
 set_size(const char *option, const char *value, uint64_t min, uint64_t *ret)
 {
     if (daemon_size_parse(value, ret) != 0)
@@ -173,6 +250,12 @@ set_one(int opt, const char *value, struct options *o)
         return set_zone(o, value);
     case OPT_CIDR:
         return set_cidr(o, value);
+    case OPT_WEIGHT:
+        return set_weight(o, value);
+    case OPT_SITE:
+        return set_site(o, value);
+    case OPT_INVITATION:
+        return set_invitation(o, value);
     case OPT_ALLOW_NET:
         if (ol_cidrs_add(&o->allow, value, &err) != 0)
             return complain("allow-net", value, err.text);
@@ -207,6 +290,7 @@ options_parse(int argc, char **argv, struct options *ret)
                         .size = SIZE_DEFAULT,
                         .rate = RATE_DEFAULT,
                         .zone = "",
+                        .weight = 100,
                         .log_level = LOG_INFO_};
     const char *missing = NULL;
     int opt, rc = -1;

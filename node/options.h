@@ -14,6 +14,8 @@
 #include "offload/origin.h"
 
 #define OPTIONS_COORDINATORS 16
+#define OPTIONS_SITES 64
+#define OPTIONS_INVITATION_MAX 256 /* characters */
 #define OPTIONS_SIZE_MIN (UINT64_C(64) << 20)
 
 struct options {
@@ -31,10 +33,17 @@ struct options {
     const char *zone;     /* "" if none */
     size_t cidr_count;
     const char *cidrs[OL_CIDRS_MAX];
+    unsigned weight;   /* percent of size and rate, 1 .. 100 */
+    size_t site_count; /* 0: all are served */
+    struct ol_origin sites[OPTIONS_SITES];
+    char invitation[OPTIONS_INVITATION_MAX + 1]; /* "" if none */
     struct ol_cidrs allow;
     bool require_tickets;
     enum log_level log_level;
 };
+
+/* Whether contents of that site are taken. */
+bool options_serve(const struct options *o, const char *iss);
 
 /*
  * -1: go on.  Else the exit status: 0 after --help and --version, 2 after a

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "net/log.h"
+#include "node/links.h"
 
 #define NODE_SILENCE_MS 2000 /* then the next source is asked */
 #define ORIGIN_SILENCE_MS 10000
@@ -164,6 +165,9 @@ node_lied(struct pull *p)
                 p->assignment->urls[p->source]);
     if (open->assignment == p->assignment)
         open->avoid |= UINT64_C(1) << p->source;
+    if (wrong_add(&p->puller->node->wrong, p->assignment->ids[p->source],
+                  p->content->root, uv_now(p->puller->node->loop)))
+        links_kick(p->puller->node->links);
 }
 
 /* The first site's file is not what it signed: another site, or the end. */

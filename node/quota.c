@@ -12,7 +12,7 @@
 static struct quota_list *
 list_of(struct quota *quota, const struct quota_item *item)
 {
-    return item->released ? &quota->released : &quota->kept;
+    return item->released ? &quota->released : &quota->kept[item->heat];
 }
 
 static void
@@ -27,7 +27,8 @@ quota_init(struct quota *quota, uint64_t limit)
 {
     quota->limit = limit;
     quota->used = 0;
-    TAILQ_INIT(&quota->kept);
+    for (size_t i = 0; i < QUOTA_HEATS; i++)
+        TAILQ_INIT(&quota->kept[i]);
     TAILQ_INIT(&quota->released);
 }
 
@@ -64,6 +65,18 @@ quota_set_released(struct quota *quota, struct quota_item *item, bool released)
     TAILQ_INSERT_HEAD(list_of(quota, item), item, link);
 }
 
+void
+quota_set_heat(struct quota *quota, struct quota_item *item, unsigned heat)
+{
+    uint8_t to = (uint8_t)(heat < QUOTA_HEATS ? heat : QUOTA_HEATS - 1);
+
+    if (item->heat == to)
+        return;
+    TAILQ_REMOVE(list_of(quota, item), item, link);
+    item->heat = to;
+    TAILQ_INSERT_HEAD(list_of(quota, item), item, link);
+}
+
 bool
 quota_reserve(struct quota *quota, struct quota_item *item, uint64_t bytes)
 {
@@ -87,26 +100,40 @@ quota_free(const struct quota *quota)
     return quota->used < quota->limit ? quota->limit - quota->used : 0;
 }
 
+/*
+ * Second chances are given in turn.  When the steps are used up, the one with
+ * the least demand of those seen goes: what is hotter must not go instead.
+ */
 static struct quota_item *
-victim_in(struct quota *quota, struct quota_list *list)
+victim_in(struct quota *quota, struct quota_list *list, unsigned *steps)
 {
-    for (unsigned step = 0; step < VICTIM_STEPS; step++) {
+    struct quota_item *first = TAILQ_FIRST(list), *least = NULL;
+
+    while (*steps > 0) {
         struct quota_item *item = TAILQ_LAST(list, quota_list);
 
         if (item == NULL)
             return NULL;
+        --*steps;
         if (item->users == 0 && item->demand == 0)
             return item;
         item->demand /= 2;
+        if (item->users == 0 && (least == NULL || item->demand < least->demand))
+            least = item;
         to_front(quota, item);
+        if (item == first && least == NULL)
+            return NULL; /* all are in use */
     }
-    return NULL;
+    return least;
 }
 
 struct quota_item *
-quota_victim(struct quota *quota, bool kept_too)
+quota_victim(struct quota *quota, int heat)
 {
-    struct quota_item *item = victim_in(quota, &quota->released);
+    unsigned steps = VICTIM_STEPS;
+    struct quota_item *item = victim_in(quota, &quota->released, &steps);
 
-    return item == NULL && kept_too ? victim_in(quota, &quota->kept) : item;
+    for (int i = 0; item == NULL && i <= heat && i < QUOTA_HEATS; i++)
+        item = victim_in(quota, &quota->kept[i], &steps);
+    return item;
 }

@@ -49,7 +49,7 @@ pass 'a new store is told everything';
 $s->say_from_now(refuse => [ '/v1/nodes', 'seq', $high * 2, 403,
     '{"error":"no answer at that URL"}', $json ]);
 my $lost = $t->node(coordinator => $s->coordinator);
-$t->wait_for(sub { $lost->log =~ /not reachable at \S+: .*no answer at that URL/ },
+$t->wait_for(sub { $lost->log =~ /does not take this node: .*no answer at that URL/ },
     'a word on being unreachable');
 like $lost->log, qr/see that --url leads here from outside and that its port is/,
     'with what to do';

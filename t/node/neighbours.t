@@ -57,6 +57,10 @@ ok $t->http(GET => $node->url . "/c/$content{b}{root}")->{content} eq $bytes{b},
 like $node->log, qr/wrong bytes from node \Q${\$liar->url}\E/, 'it is named';
 my $lies = () = $liar->log =~ /^GET/mg;
 ok $lies > 0 && $lies <= 16, "and asked no more ($lies times in all)";
+$t->wait_for(sub { $s->said($node, 'wrong') }, 'the coordinator to be told');
+is_deeply [ $s->said($node, 'wrong') ],
+    [ { id => $liar->id, root => $content{b}{root} } ],
+    'the coordinator is told of it, once';
 is $s->egress('/b.bin'), 6_000_000, 'the origin gave what it did not';
 
 # A client waits for a piece whose owner says nothing.

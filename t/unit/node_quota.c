@@ -36,23 +36,23 @@ static void
 test_order(void)
 {
     setup();
-    ok(quota_victim(&quota, false) == NULL, "nothing is released: nobody goes");
-    ok(quota_victim(&quota, true) == &a, "the least recently used goes first");
+    ok(quota_victim(&quota, -1) == NULL, "nothing is released: nobody goes");
+    ok(quota_victim(&quota, 0) == &a, "the least recently used goes first");
     a.users = 1;
-    ok(quota_victim(&quota, true) == &b, "never what is in use");
+    ok(quota_victim(&quota, 0) == &b, "never what is in use");
     a.users = 0;
 
     setup();
     quota_touch(&quota, &a);
-    ok(quota_victim(&quota, true) == &b, "a request makes it recent");
+    ok(quota_victim(&quota, 0) == &b, "a request makes it recent");
     quota_set_released(&quota, &c, true);
-    ok(quota_victim(&quota, true) == &c, "what is released goes before all");
-    ok(quota_victim(&quota, false) == &c, "and without need, too");
+    ok(quota_victim(&quota, 0) == &c, "what is released goes before all");
+    ok(quota_victim(&quota, -1) == &c, "and without need, too");
     c.users = 1;
-    ok(quota_victim(&quota, false) == NULL, "but not while it is in use");
+    ok(quota_victim(&quota, -1) == NULL, "but not while it is in use");
     c.users = 0;
     quota_set_released(&quota, &c, false);
-    ok(quota_victim(&quota, true) == &b, "assigned again it is the latest");
+    ok(quota_victim(&quota, 0) == &b, "assigned again it is the latest");
 }
 
 static void
@@ -63,11 +63,50 @@ test_demand(void)
         quota_touch(&quota, &a);
     is_int(a.demand, QUOTA_DEMAND_MAX, "demand is bounded");
     quota_touch(&quota, &b);
-    ok(quota_victim(&quota, true) == &c, "unasked for goes first");
+    ok(quota_victim(&quota, 0) == &c, "unasked for goes first");
     quota_remove(&quota, &c);
-    ok(quota_victim(&quota, true) == &b, "then what is less asked for");
+    ok(quota_victim(&quota, 0) == &b, "then what is less asked for");
     a.users = b.users = 1;
-    ok(quota_victim(&quota, true) == NULL, "all in use: the search ends");
+    ok(quota_victim(&quota, 0) == NULL, "all in use: the search ends");
+}
+
+static void
+test_heat(void)
+{
+    setup();
+    quota_set_heat(&quota, &a, 5);
+    quota_set_heat(&quota, &b, 1);
+    for (int i = 0; i < 200; i++)
+        quota_touch(&quota, &c);
+    ok(quota_victim(&quota, QUOTA_HEATS) == &c, "what is cold goes first, "
+                                                "however often asked for here");
+    c.users = 1;
+    ok(quota_victim(&quota, 0) == NULL, "nothing hotter goes for what is cold");
+    ok(quota_victim(&quota, 1) == &b, "what is as hot does");
+    ok(quota_victim(&quota, QUOTA_HEATS) == &b, "and before what is hotter");
+    quota_set_heat(&quota, &b, 63);
+    is_int(b.heat, QUOTA_HEATS - 1, "heat is bounded");
+    ok(quota_victim(&quota, QUOTA_HEATS) == &a, "heat may change");
+    quota_set_released(&quota, &b, true);
+    ok(quota_victim(&quota, 5) == &b, "released, it goes first all the same");
+}
+
+/* More than can be looked at, all asked for, and one that is hot. */
+static void
+test_many(void)
+{
+    static struct quota_item many[2 * VICTIM_STEPS];
+    struct quota_item hot = {.bytes = 1, .heat = 9}, *victim;
+
+    quota_init(&quota, 10000);
+    quota_insert(&quota, &hot);
+    for (size_t i = 0; i < 2 * VICTIM_STEPS; i++) {
+        many[i] = (struct quota_item){.bytes = 1, .demand = 100};
+        quota_insert(&quota, &many[i]);
+    }
+    many[7].demand = 50;
+    victim = quota_victim(&quota, QUOTA_HEATS);
+    ok(victim == &many[7], "too many: the least asked for of those seen");
 }
 
 int
@@ -76,5 +115,7 @@ main(void)
     test_budget();
     test_order();
     test_demand();
+    test_heat();
+    test_many();
     return tap_done();
 }

@@ -178,11 +178,24 @@ sub assign {
     $self->relay($self, $content, @nodes);
 }
 
+# From now on: how much it is asked for, told to all that are assigned it.
+sub heat {
+    my ($self, $content, $heat) = @_;
+
+    for (grep { $_->{root} eq $content->{root} } @{ $self->{assigned} }) {
+        $_->{heat} = $heat;
+        unlink "$self->{dir}/told/held.$_->{id}.$content->{root}"
+            for @{ $_->{nodes} };
+    }
+    $self->{t}->write("$self->{dir}/assign", $JSON->encode($self->{assigned}));
+}
+
 # Its coordinator assigns what another site offers.
 sub relay {
     my ($self, $site, $content, @nodes) = @_;
 
-    push @{ $self->{assigned} }, { iss => $site->url, sub => $content->{sub},
+    push @{ $self->{assigned} }, { heat => $content->{heat} // 0,
+        iss => $site->url, sub => $content->{sub},
         root => $content->{root}, size => $content->{size},
         salt => 'AAAAAAAAAAAAAAAAAAAAAA',
         nodes => [ map { { id => $_->id, url => $_->url } } @nodes ] };
@@ -205,6 +218,21 @@ sub registered {
     my ($self, $node) = @_;
     my $file = "$self->{dir}/told/node." . $node->id;
     return -s $file ? $JSON->decode($self->{t}->read($file)) : undef;
+}
+
+# Its heartbeats that were not refused, oldest first.
+sub beats {
+    my ($self, $node) = @_;
+    my $name = "$self->{dir}/told/beat." . $node->id;
+    return map { $JSON->decode($self->{t}->read($_->[1])) }
+        sort { $a->[0] <=> $b->[0] }
+        map { /(\d+)$/ ? [ $1, $_ ] : () } glob "$name.*";
+}
+
+# What it has said in all of a member that lists things.
+sub said {
+    my ($self, $node, $member) = @_;
+    return map { @{ $_->{$member} // [] } } $self->beats($node);
 }
 
 sub wait_complete {
@@ -276,6 +304,7 @@ sub _beat {
 
     my ($t, $key, $id) = (@$self{qw(t coordinator_key)}, $claims->{iss});
     my $told = "$self->{dir}/told";
+    $t->write("$told/beat.$id.$claims->{seq}", $JSON->encode($claims));
     $t->write("$told/held.$id.$_->{root}", $JSON->encode($_))
         for @{ $claims->{holdings} };
     for my $root (@{ $claims->{dropped} }) {
