@@ -34,6 +34,7 @@ struct options;
 struct sites;
 struct tracker;
 struct status;
+struct udp;
 
 struct app {
     uv_loop_t *loop;
@@ -48,6 +49,7 @@ struct app {
     struct beats *beats;
     struct sites *sites;
     struct tracker *tracker; /* NULL: switched off */
+    struct udp *udp;         /* NULL: no tracker */
     struct status *status;
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */

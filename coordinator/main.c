@@ -21,6 +21,7 @@
 #include "coordinator/sites/sites.h"
 #include "coordinator/status/status.h"
 #include "coordinator/tracker/tracker.h"
+#include "coordinator/tracker/udp.h"
 #include "net/daemon.h"
 #include "coordinator/worker.h"
 #include "net/log.h"
@@ -226,6 +227,9 @@ app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
         (o->tracker && tracker_create(app, &app->tracker) != 0))
         return ol_error_set(err, ENOMEM, "no memory");
     rc = store_create(app->loop, o->redis, &stored, &app->store, err);
+    if (rc == 0 && app->udp_fd >= 0 &&
+        udp_create(app, app->udp_fd, &app->udp) != 0)
+        rc = ol_error_set(err, ENOMEM, "no memory");
     return rc != 0 ? rc : servers_create(app, listen, listen_tls, err);
 }
 
@@ -236,6 +240,8 @@ app_stop(struct app *app)
     httpd_free(app->httpd);
     httpd_free(app->httpd_tls);
     app->httpd = app->httpd_tls = NULL;
+    udp_free(app->udp);
+    app->udp = NULL;
     sites_free(app->sites);
     store_free(app->store);
     tracker_free(app->tracker);

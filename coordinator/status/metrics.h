@@ -44,6 +44,10 @@
     X(M_SCRAPES_HTTP, counter, "offload_scrapes_total{protocol=\"http\"}",     \
       "Scrapes of BitTorrent swarms")                                          \
     X(M_SCRAPES_UDP, counter, "offload_scrapes_total{protocol=\"udp\"}", "")   \
+    X(M_UDP_PACKETS, counter, "offload_tracker_udp_packets_total",             \
+      "Packets that came to the tracker's UDP port")                           \
+    X(M_UDP_REFUSED, counter, "offload_tracker_udp_refused_total",             \
+      "Of these, what was no request or had no good connection id")            \
     X(M_TRACKER_SWARMS, gauge, "offload_tracker_swarms",                       \
       "BitTorrent swarms in memory")                                           \
     X(M_TRACKER_PEERS, gauge, "offload_tracker_peers",                         \
