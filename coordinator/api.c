@@ -12,6 +12,7 @@
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/sites/join.h"
 #include "coordinator/contents/peers.h"
+#include "coordinator/nodes/node_show.h"
 #include "coordinator/nodes/registration.h"
 #include "coordinator/status/metrics.h"
 #include "coordinator/status/status.h"
@@ -124,6 +125,12 @@ api_handle(struct http_request *request, void *arg)
     } else if ((name = path_between(path, "/v1/sites/", "", &len)) != NULL) {
         if (method_is(request, "GET"))
             site_show(app, request, name);
+        else
+            method_refuse(request, "GET");
+    } else if ((name = path_between(path, "/v1/nodes/", "", &len)) != NULL &&
+               strchr(name, '/') == NULL) {
+        if (method_is(request, "GET"))
+            node_show(app, request, name);
         else
             method_refuse(request, "GET");
     } else {

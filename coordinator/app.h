@@ -27,8 +27,11 @@
 #define APP_SOURCE_LIMIT ((struct pace_limit){200, 100})
 #define APP_TARGET_LIMIT ((struct pace_limit){30, 1000})
 
+struct admission;
+struct audits;
 struct beats;
 struct call;
+struct geo;
 struct nodes;
 struct options;
 struct sites;
@@ -45,8 +48,11 @@ struct app {
     struct store *store;
     struct fetcher *control, *pusher;
     struct httpd *httpd, *httpd_tls; /* NULL: no TLS */
+    struct admission *admission;
+    struct geo *geo;
     struct nodes *nodes;
     struct beats *beats;
+    struct audits *audits;
     struct sites *sites;
     struct tracker *tracker; /* NULL: switched off */
     struct udp *udp;         /* NULL: no tracker */

@@ -7,7 +7,13 @@
 
 #include <string.h>
 
+#include "coordinator/nodes/standing_command.h"
+
 static const struct command commands[] = {
+    {"ban", standing_command, "ID REASON: exclude a node"},
+    {"unban", standing_command, "ID: admit it again"},
+    {"drain", standing_command, "ID: place nothing new on a node"},
+    {"undrain", standing_command, "ID: place contents on it again"},
     {NULL, NULL, NULL},
 };
 

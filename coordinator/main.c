@@ -14,6 +14,9 @@
 #include "coordinator/app.h"
 #include "coordinator/call.h"
 #include "coordinator/commands.h"
+#include "coordinator/nodes/admission.h"
+#include "coordinator/nodes/audit.h"
+#include "coordinator/nodes/geo.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/nodes/nodes.h"
 #include "coordinator/master.h"
@@ -208,6 +211,22 @@ app_begin(struct app *app)
     app_on_reload(app, tls_reload);
 }
 
+static void
+choice_reload(struct app *app)
+{
+    nodes_reload(app->nodes);
+}
+
+/* By the operator's files. */
+static int
+choice_create(struct app *app, struct ol_error *err)
+{
+    int rc = admission_create(app->options, &app->admission, err);
+
+    app_on_reload(app, choice_reload);
+    return rc != 0 ? rc : geo_create(app->options->geoip, &app->geo, err);
+}
+
 int
 app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
 {
@@ -220,7 +239,11 @@ app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
     rc = ol_key_load(o->key, &app->key, err);
     if (rc != 0)
         return rc;
+    rc = choice_create(app, err);
+    if (rc != 0)
+        return rc;
     if (fetchers_create(app, o) != 0 || heartbeat_start(app) != 0 ||
+        audits_create(app, &app->audits) != 0 ||
         nodes_create(app, &moved, &app->nodes) != 0 ||
         sites_create(app, &app->sites) != 0 ||
         status_create(app, &app->status) != 0 ||
@@ -249,7 +272,10 @@ app_stop(struct app *app)
     calls_end(app);
     status_free(app->status);
     heartbeat_stop(app);
+    audits_free(app->audits);
     nodes_free(app->nodes);
+    admission_free(app->admission);
+    geo_free(app->geo);
     fetcher_free(app->control);
     fetcher_free(app->pusher);
     ol_key_free(app->key);

@@ -13,8 +13,12 @@
 #include <string.h>
 
 #include "coordinator/call.h"
+#include "coordinator/ledger/ledger.h"
 #include "coordinator/nodes/message.h"
 #include "coordinator/nodes/nodes.h"
+#include "coordinator/nodes/standing.h"
+#include "coordinator/status/metrics.h"
+#include "coordinator/store/standing.h"
 #include "offload/encoding.h"
 #include "offload/jws.h"
 
@@ -197,6 +201,19 @@ holdings_store(struct beat *beat)
         store_drop(store, m->dropped[i], beat->id);
 }
 
+/* Whoever is banned accuses nobody. */
+static void
+wrong_store(struct beat *beat)
+{
+    struct message_heartbeat *m = beat->message;
+    struct app *app = beat->call.app;
+
+    for (size_t i = 0; i < m->wrong_count; i++)
+        if (strcmp(m->wrong[i].id, beat->id) != 0 &&
+            nodes_find(app->nodes, m->wrong[i].id) != NULL)
+            store_node_accused(app->store, m->wrong[i].id, beat->id, app_now());
+}
+
 static void
 beat_accepted(struct beat *beat)
 {
@@ -213,7 +230,18 @@ beat_accepted(struct beat *beat)
         call_end(&beat->call);
         return;
     }
+    /* In the store before the assignments that are read for the answer: an
+     * answer acknowledges the claims. */
+    if (ledger_claim(app, beat->id, m->epoch, m->served, m->served_count) !=
+        0) {
+        call_busy(&beat->call, "the store is away");
+        call_end(&beat->call);
+        return;
+    }
+    metrics_add(M_HEARTBEATS, 1);
     nodes_beat(app->nodes, node, &load);
+    nodes_drain(app->nodes, node, m->drain);
+    wrong_store(beat);
     if (node->held != NULL)
         beat_answer(node->held, NULL);
     holdings_store(beat);
@@ -314,10 +342,17 @@ beat_decide(struct beat *beat)
         call_end(&beat->call);
         return;
     }
+    if (node->excluded) {
+        call_error(&beat->call, 403, "this node is excluded: %s",
+                   standing_reason(node));
+        call_end(&beat->call);
+        return;
+    }
     beat->seq = load.seq = beat->message->seq;
     load.load_rate = beat->message->rate;
     load.load_connections = beat->message->connections;
     load.load_free = beat->message->free;
+    load.load_drain = beat->message->drain;
     if (store_node_beat(app->store, &load, on_beat, beat) != 0) {
         call_busy(&beat->call, "the store is away");
         call_end(&beat->call);

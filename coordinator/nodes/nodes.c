@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/contents/placement.h"
+#include "coordinator/nodes/admission.h"
+#include "coordinator/nodes/geo.h"
 #include "coordinator/nodes/spare.h"
+#include "coordinator/nodes/standing.h"
+#include "coordinator/options.h"
 #include "net/log.h"
 #include "offload/encoding.h"
 
@@ -40,6 +43,7 @@ node_compare(const void *a, const void *b)
 static void
 node_free(struct node *node)
 {
+    standing_clear(node);
     ol_key_free(node->key);
     free(node->url);
     free(node->zone);
@@ -117,11 +121,20 @@ nodes_find(struct nodes *nodes, const char *id)
     return found == NULL ? NULL : *found;
 }
 
+static int
+site_compare(const void *key, const void *entry)
+{
+    return strcmp(key, entry);
+}
+
 bool
 node_takes(const struct node *node, const char *site_id)
 {
-    (void)site_id;
-    return node_is_listed(node) && !node->draining;
+    if (!node_is_listed(node) || node->draining)
+        return false;
+    return node->site_count == 0 ||
+           bsearch(site_id, node->sites, node->site_count, sizeof(*node->sites),
+                   site_compare) != NULL;
 }
 
 static struct node *
@@ -190,16 +203,48 @@ nodes_update(struct nodes *nodes, struct node *node,
         ol_key_from_x(from->key, strlen(from->key), &node->key, NULL) != 0)
         return;
     changed |= text_set(&node->url, from->url);
-    changed |= text_set(&node->zone, from->zone);
     changed |= text_set(&node->cidrs, from->cidrs);
-    if (node->url == NULL || node->zone == NULL || node->cidrs == NULL)
+    if (node->url == NULL || node->cidrs == NULL)
         return;
     node->number = (uint32_t)from->number;
     node->capacity = from->capacity;
     node->rate = from->rate;
-    node->weight = placement_weight(node->capacity, node->rate);
+    standing_take(node, from);
+    changed |= standing_judge(nodes->app, node, app_now());
     if (changed && node->alive)
         node_changed(nodes, node);
+}
+
+static void
+node_judge(struct nodes *nodes, struct node *node)
+{
+    if (standing_judge(nodes->app, node, app_now()) && node->alive)
+        node_changed(nodes, node);
+}
+
+static void
+nodes_judge(struct nodes *nodes)
+{
+    struct node *node, *next = TAILQ_FIRST(&nodes->list);
+    size_t left = nodes->count; /* those that have changed go to the end */
+
+    while ((node = next) != NULL && left-- > 0) {
+        next = TAILQ_NEXT(node, link);
+        if (node->number != 0)
+            node_judge(nodes, node);
+    }
+}
+
+void
+nodes_drain(struct nodes *nodes, struct node *node, bool drain)
+{
+    if (node->standing.draining == drain)
+        return;
+    node->standing.draining = drain;
+    log_info("node %s %s", node->id,
+             drain ? "drains: it is going to stop" : "drains no longer");
+    node_judge(nodes, node);
+    store_announce(nodes->app->store, STORE_NODE, node->id);
 }
 
 void
@@ -239,6 +284,10 @@ on_load(void *arg, int rc, const struct store_node *from)
                 node_live(load->nodes, node,
                           app_ticks_ms() + (int64_t)from->life_ms);
         }
+        if (node->load_again) {
+            node->load_again = false;
+            nodes_load(load->nodes, load->id);
+        }
     }
     free(load);
 }
@@ -251,8 +300,12 @@ nodes_load(struct nodes *nodes, const char *id)
 
     if (node == NULL)
         node = node_add(nodes, id);
-    if (node == NULL || node->loading)
+    if (node == NULL)
         return;
+    if (node->loading) { /* what is on its way may be older */
+        node->load_again = true;
+        return;
+    }
     load = calloc(1, sizeof(*load));
     if (load == NULL)
         return;
@@ -297,6 +350,17 @@ nodes_follow(struct nodes *nodes)
         nodes->following = true;
 }
 
+void
+nodes_reload(struct nodes *nodes)
+{
+    struct app *app = nodes->app;
+
+    if (app->geo != NULL)
+        geo_refresh(app->geo, app->options->geoip);
+    if (admission_refresh(app->admission))
+        nodes_judge(nodes);
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -316,6 +380,8 @@ on_tick(uv_timer_t *timer)
             node_forget(nodes, node);
         }
     }
+    if (nodes->ticks % (ADMISSION_REFRESH_MS / NODES_TICK_MS) == 0)
+        nodes_reload(nodes);
     if (++nodes->ticks % (NODES_FOLLOW_MS / NODES_TICK_MS) == 0)
         nodes_follow(nodes);
 }

@@ -12,6 +12,9 @@
 #include <sys/queue.h>
 
 #include "coordinator/app.h"
+#include "coordinator/nodes/trust.h"
+#include "offload/content.h"
+#include "offload/encoding.h"
 
 #define NODES_MAX 16384
 #define NODES_TICK_MS 1000   /* deaths are seen */
@@ -21,6 +24,22 @@
 
 struct beat;
 
+typedef char node_site[OL_HEX_LEN(OL_HASH_BYTES) + 1]; /* a site's id */
+
+/* standing.c's: what its conclusions are drawn from. */
+struct node_standing {
+    char *ban;              /* why it is banned, or NULL */
+    char *zone;             /* as registered, or NULL */
+    bool invited;           /* came by an invitation */
+    bool refused;           /* the operator does not admit it */
+    bool drained, draining; /* by the operator, by itself */
+    bool unlisted;
+    bool sites_changed;
+    unsigned percent; /* of its worth, as it says */
+    uint64_t wrong;   /* audits */
+    struct trust_facts facts;
+};
+
 struct node {
     char id[OL_KEY_CHARS + 1];
     uint8_t raw[OL_KEY_BYTES];
@@ -29,7 +48,9 @@ struct node {
     struct ol_key *key;
     uint64_t capacity, rate; /* as registered */
     uint64_t load_rate, load_connections, load_free;
-    double weight;
+    size_t site_count; /* 0: it serves all */
+    node_site *sites;  /* in order */
+    double weight, trust;
     uint32_t spare;         /* as sites are told; SPARE_UNKNOWN */
     int64_t spare_ms;       /* when that last changed */
     int64_t alive_until_ms; /* by app_ticks_ms */
@@ -38,9 +59,12 @@ struct node {
     bool excluded; /* banned: it is as if it were not there */
     bool unlisted; /* not named to anyone until an audit succeeds */
     bool draining; /* nothing new is placed on it */
-    bool loading;
-    uint64_t version;  /* of its last change */
-    struct beat *held; /* heartbeat.c's */
+    bool loading, load_again;
+    struct node_standing standing;
+    bool audit_due;        /* as soon as may be */
+    int64_t audit_next_ms; /* audit.c's: not before, here */
+    uint64_t version;      /* of its last change */
+    struct beat *held;     /* heartbeat.c's */
     TAILQ_ENTRY(node) link;
 };
 
@@ -72,12 +96,18 @@ struct node *nodes_find(struct nodes *nodes, const char *id);
 struct node *nodes_intern(struct nodes *nodes, const char *id);
 /* Reads it again from the store. */
 void nodes_load(struct nodes *nodes, const char *id);
-/* Takes what was registered or read. */
+/* Takes what was read. */
 void nodes_update(struct nodes *nodes, struct node *node,
                   const struct store_node *from);
 /* It has just been heard here. */
 void nodes_beat(struct nodes *nodes, struct node *node,
                 const struct store_node *load);
+
+/* It wants to drain, or no longer. */
+void nodes_drain(struct nodes *nodes, struct node *node, bool drain);
+/* Looks at the operator's files; if they say something else, all nodes are
+ * judged again. */
+void nodes_reload(struct nodes *nodes);
 
 /* Of the last change of any; nodes are listed from the oldest change on. */
 uint64_t nodes_version(const struct nodes *nodes);

@@ -1,6 +1,7 @@
 /*
- * POST /v1/nodes: decode, check seq and URL in the store, call the node back
- * with a nonce, register it.  Nothing is kept of a node whose call-back fails.
+ * POST /v1/nodes: decode, ask whether the operator admits the node, check seq,
+ * URL and bans in the store, call the node back with a nonce, register it.
+ * Nothing is kept of a node whose call-back fails.
  *
  * Must not know what a node is used for.
  */
@@ -13,9 +14,12 @@
 #include <sys/random.h>
 
 #include "coordinator/call.h"
+#include "coordinator/nodes/admission.h"
+#include "coordinator/nodes/geo.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/nodes/message.h"
 #include "coordinator/nodes/nodes.h"
+#include "coordinator/status/metrics.h"
 #include "net/log.h"
 #include "offload/encoding.h"
 #include "offload/json.h"
@@ -31,7 +35,11 @@ struct registration {
     struct ol_key *key;
     struct ol_jws jws; /* what message borrows from */
     struct message_register message;
-    char *cidrs; /* JSON of those that hold an address it was seen at */
+    bool by_invitation;                /* it is not on the list */
+    struct admission_token invitation; /* uses 0: it brought none */
+    char *cidrs;         /* JSON of those that hold an address it was seen at */
+    char *sites;         /* JSON of those it serves, "" if all */
+    char zone[GEO_ZONE]; /* by the database */
     char nonce[OL_BASE64URL_LEN(NONCE_BYTES) + 1];
     struct ol_addr seen, called;
     char address[OL_ADDR_TEXT];
@@ -47,6 +55,26 @@ registration_release(struct call *call)
     ol_key_free(r->key);
     ol_jws_clear(&r->jws);
     free(r->cidrs);
+    free(r->sites);
+}
+
+/* Ends it with a reason that its operator can act upon. */
+static void
+refuse(struct registration *r, int status, const char *what, const char *why)
+{
+    metrics_add(M_REGISTRATIONS_REFUSED, 1);
+    call_error(&r->call, status, "%s: %s", what, why);
+    call_end(&r->call);
+}
+
+static void
+admission_refuse(struct registration *r, const char *why)
+{
+    static struct log_kind refused = {.name = "nodes that are not admitted"};
+
+    metrics_add(M_ADMISSIONS_REFUSED, 1);
+    log_limited(&refused, LOG_INFO_, "node %s is not admitted: %s", r->id, why);
+    refuse(r, 403, "not admitted", why);
 }
 
 static void
@@ -64,6 +92,8 @@ store_refused(struct registration *r, int rc, uint64_t value)
                    r->message.url);
     else if (rc == -ENOSPC)
         call_error(&r->call, 403, "no node number is left");
+    else if (rc == -EPERM)
+        call_error(&r->call, 403, "this node is excluded");
     else
         call_busy(&r->call, "the store is away");
     call_end(&r->call);
@@ -77,16 +107,12 @@ on_registered(void *arg, int rc, uint64_t number)
     static struct log_kind registered = {.name = "registrations"};
     struct registration *r = arg;
     struct app *app = r->call.app;
-    struct store_node record = {.id = r->id,
-                                .key = r->message.key,
-                                .url = r->message.url,
-                                .zone = r->message.zone,
-                                .cidrs = r->cidrs,
-                                .number = number,
-                                .capacity = r->message.capacity,
-                                .rate = r->message.rate};
     struct node *node;
 
+    if (rc == -EDQUOT) {
+        admission_refuse(r, "the invitation is used up: ask for another one");
+        return;
+    }
     if (rc != 0) {
         store_refused(r, rc, number);
         return;
@@ -97,7 +123,7 @@ on_registered(void *arg, int rc, uint64_t number)
         call_end(&r->call);
         return;
     }
-    nodes_update(app->nodes, node, &record);
+    metrics_add(M_REGISTRATIONS, 1);
     store_announce(app->store, STORE_NODE, r->id);
     log_limited(&registered, LOG_INFO_, "node %s is registered as %llu at %s",
                 r->id, (unsigned long long)number, r->message.url);
@@ -127,19 +153,50 @@ cidrs_keep(struct registration *r)
     return r->cidrs == NULL ? -ENOMEM : 0;
 }
 
+/* Which sites it serves, as the store keeps them. */
+static int
+sites_keep(struct registration *r)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < r->message.site_count; i++)
+        json_array_append_new(list, json_string(r->message.sites[i]));
+    r->sites = r->message.site_count == 0 ? strdup("")
+                                          : json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    return r->sites == NULL ? -ENOMEM : 0;
+}
+
+/* What the database says counts before what the node says. */
+static const char *
+zone_keep(struct registration *r)
+{
+    const struct geo *geo = r->call.app->geo;
+    const char *zone = geo_zone(geo, &r->called, r->zone);
+
+    if (zone == NULL)
+        zone = geo_zone(geo, &r->seen, r->zone);
+    return zone != NULL ? zone : r->message.zone;
+}
+
 static void
 registration_store(struct registration *r)
 {
     const struct store_node record = {.id = r->id,
                                       .key = r->message.key,
                                       .url = r->message.url,
-                                      .zone = r->message.zone,
+                                      .zone = zone_keep(r),
                                       .cidrs = r->cidrs,
+                                      .sites = r->sites,
+                                      .invite = r->invitation.hash,
+                                      .invite_uses = r->invitation.uses,
                                       .seq = r->message.seq,
+                                      .weight = r->message.weight,
                                       .capacity = r->message.capacity,
                                       .rate = r->message.rate};
 
-    if (store_node_register(r->call.app->store, &record, on_registered, r) != 0)
+    if (store_node_register(r->call.app->store, &record, app_now(),
+                            on_registered, r) != 0)
         store_refused(r, -ENOTCONN, 0);
 }
 
@@ -183,14 +240,12 @@ on_callback(struct fetch *fetch, const struct fetch_result *result, void *arg)
     r->counted = false;
     r->call.app->callbacks--;
     if (callback_check(r, result, &err) != 0) {
-        call_error(&r->call, 403, "call-back to %.100s: %s", r->message.url,
-                   err.text);
-        call_end(&r->call);
+        refuse(r, 403, "call-back", err.text);
         return;
     }
     r->called = r->seen;
     (void)ol_addr_parse(result->address, &r->called);
-    if (cidrs_keep(r) != 0) {
+    if (cidrs_keep(r) != 0 || sites_keep(r) != 0) {
         call_busy(&r->call, "no memory");
         call_end(&r->call);
         return;
@@ -241,14 +296,36 @@ callback_start(struct registration *r)
 /* 1: what it says. */
 
 static void
-on_checked(void *arg, int rc, uint64_t value)
+on_checked(void *arg, int rc, uint64_t value, bool invited, const char *reason)
 {
     struct registration *r = arg;
 
-    if (rc != 0)
+    if (rc == -EPERM)
+        refuse(r, 403, "this node is excluded", reason);
+    else if (rc != 0)
         store_refused(r, rc, value);
+    else if (r->by_invitation && !invited && r->invitation.uses == 0)
+        admission_refuse(r, admission_refusal(r->call.app->admission,
+                                              r->message.invitation));
     else
         callback_start(r);
+}
+
+/* Whether it may come at all; one that was invited before is only known to the
+ * store. */
+static bool
+admission_check(struct registration *r)
+{
+    const struct admission *admission = r->call.app->admission;
+    const struct admission_token *token;
+
+    if (admission_admits(admission, r->id, false))
+        return true;
+    r->by_invitation = true;
+    token = admission_invitation(admission, r->message.invitation, app_now());
+    if (token != NULL)
+        r->invitation = *token;
+    return admission_admits(admission, r->id, true);
 }
 
 static int
@@ -281,6 +358,11 @@ registration_decide(struct registration *r)
         call_error(&r->call, rc == -ETIME || rc == -EKEYREJECTED ? 401 : 400,
                    "register: %s", err.text);
         call_end(&r->call);
+        return;
+    }
+    if (!admission_check(r)) {
+        admission_refuse(r, admission_refusal(r->call.app->admission,
+                                              r->message.invitation));
         return;
     }
     if (store_node_check(r->call.app->store, r->id, r->message.url,

@@ -27,6 +27,15 @@
       "Registrations of nodes")                                                \
     X(M_REGISTRATIONS_REFUSED, counter,                                        \
       "offload_registrations_total{result=\"refused\"}", "")                   \
+    X(M_ADMISSIONS_REFUSED, counter, "offload_admissions_refused_total",       \
+      "Nodes that the operator does not admit")                                \
+    X(M_AUDITS_PASSED, counter, "offload_audits_total{result=\"passed\"}",     \
+      "Pieces that nodes were asked for and that were checked")                \
+    X(M_AUDITS_WRONG, counter, "offload_audits_total{result=\"wrong\"}", "")   \
+    X(M_AUDITS_FAILED, counter, "offload_audits_total{result=\"failed\"}", "") \
+    X(M_AUDITS_UNKNOWN, counter, "offload_audits_total{result=\"unknown\"}",   \
+      "")                                                                      \
+    X(M_BANS, counter, "offload_bans_total", "Nodes that audits excluded")     \
     X(M_HEARTBEATS, counter, "offload_heartbeats_total",                       \
       "Heartbeats of nodes taken")                                             \
     X(M_SYNCS, counter, "offload_syncs_total{result=\"ok\"}",                  \

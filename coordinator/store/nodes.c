@@ -41,10 +41,11 @@ struct value_call {
 static int
 status_code(const redisReply *status)
 {
-    static const int codes[] = {0, -ESTALE, -EEXIST, -ENOENT, -ENOSPC};
+    static const int codes[] = {0,       -ESTALE, -EEXIST, -ENOENT,
+                                -ENOSPC, -EPERM,  -EDQUOT};
 
     if (status == NULL || status->type != REDIS_REPLY_INTEGER ||
-        status->integer > 0 || status->integer < -4)
+        status->integer > 0 || status->integer < -6)
         return -EIO;
     return codes[-status->integer];
 }
@@ -73,18 +74,39 @@ value_call(store_value_fn *done, void *arg)
     return call;
 }
 
+struct check_call {
+    store_check_fn *done;
+    void *arg;
+};
+
+static void
+on_check(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct check_call *call = arg;
+
+    (void)store;
+    if (rc == 0)
+        rc = status_code(link_item(reply, 0));
+    call->done(call->arg, rc, link_uint(link_item(reply, 1)),
+               link_uint(link_item(reply, 2)) == 1,
+               link_string(link_item(reply, 3)));
+    free(call);
+}
+
 int
 store_node_check(struct store *store, const char *id, const char *url,
-                 uint64_t seq, store_value_fn *done, void *arg)
+                 uint64_t seq, store_check_fn *done, void *arg)
 {
-    struct value_call *call = value_call(done, arg);
+    struct check_call *call = malloc(sizeof(*call));
     int rc;
 
     if (call == NULL)
         return -EAGAIN;
-    rc = link_send(store, on_status_value, call,
-                   "FCALL ol_node_check 2 key:{%s} u:{%s} %s %llu", id,
-                   url_key(url).hex, id, (unsigned long long)seq);
+    call->done = done;
+    call->arg = arg;
+    rc = link_send(store, on_check, call,
+                   "FCALL ol_node_check 3 key:{%s} u:{%s} ban:{%s} %s %llu", id,
+                   url_key(url).hex, id, id, (unsigned long long)seq);
     if (rc != 0)
         free(call);
     return rc;
@@ -92,22 +114,25 @@ store_node_check(struct store *store, const char *id, const char *url,
 
 int
 store_node_register(struct store *store, const struct store_node *node,
-                    store_value_fn *done, void *arg)
+                    int64_t now_s, store_value_fn *done, void *arg)
 {
     struct value_call *call = value_call(done, arg);
     int rc;
 
     if (call == NULL)
         return -EAGAIN;
-    rc = link_send(store, on_status_value, call,
-                   "FCALL ol_node_register 3 key:{%s} u:{%s} node-number %s "
-                   "%llu key %s url %s zone %b cidrs %b capacity %llu "
-                   "rate %llu",
-                   node->id, url_key(node->url).hex, node->id,
-                   (unsigned long long)node->seq, node->key, node->url,
-                   node->zone, strlen(node->zone), node->cidrs,
-                   strlen(node->cidrs), (unsigned long long)node->capacity,
-                   (unsigned long long)node->rate);
+    rc = link_send(
+        store, on_status_value, call,
+        "FCALL ol_node_register 6 key:{%s} u:{%s} node-number ban:{%s} "
+        "node:{%s} invite:{%s} %s %llu %lld %llu %b key %s url %s zone %b "
+        "cidrs %b capacity %llu rate %llu weight %llu sites %b",
+        node->id, url_key(node->url).hex, node->id, node->id, node->invite,
+        node->id, (unsigned long long)node->seq, (long long)now_s,
+        (unsigned long long)node->invite_uses, node->invite,
+        strlen(node->invite), node->key, node->url, node->zone,
+        strlen(node->zone), node->cidrs, strlen(node->cidrs),
+        (unsigned long long)node->capacity, (unsigned long long)node->rate,
+        (unsigned long long)node->weight, node->sites, strlen(node->sites));
     if (rc != 0)
         free(call);
     return rc;
@@ -124,11 +149,11 @@ store_node_beat(struct store *store, const struct store_node *node,
         return -EAGAIN;
     rc = link_send(store, on_status_value, call,
                    "FCALL ol_node_beat 2 key:{%s} node:{%s} %llu %d rate %llu "
-                   "connections %llu free %llu",
+                   "connections %llu free %llu drain %d",
                    node->id, node->id, (unsigned long long)node->seq,
                    STORE_NODE_LIFE_MS, (unsigned long long)node->load_rate,
                    (unsigned long long)node->load_connections,
-                   (unsigned long long)node->load_free);
+                   (unsigned long long)node->load_free, node->load_drain);
     if (rc != 0)
         free(call);
     return rc;
@@ -155,7 +180,8 @@ static void
 on_load(struct store *store, int rc, const redisReply *reply, void *arg)
 {
     struct load_call *call = arg;
-    const redisReply *key = link_item(reply, 0), *load = link_item(reply, 1);
+    const redisReply *key = link_item(reply, 0), *load = link_item(reply, 1),
+                     *rep = link_item(reply, 4);
     struct store_node node = {
         .id = call->id,
         .number = link_uint(link_item(key, 0)),
@@ -165,10 +191,25 @@ on_load(struct store *store, int rc, const redisReply *reply, void *arg)
         .cidrs = link_string(link_item(key, 4)),
         .capacity = link_uint(link_item(key, 5)),
         .rate = link_uint(link_item(key, 6)),
+        .weight = link_uint(link_item(key, 7)),
+        .sites = link_string(link_item(key, 8)),
+        .born_s = link_uint(link_item(key, 9)),
+        .invite = link_string(link_item(key, 10)),
+        .drained = link_uint(link_item(key, 11)) == 1,
         .load_rate = link_uint(link_item(load, 0)),
         .load_connections = link_uint(link_item(load, 1)),
         .load_free = link_uint(link_item(load, 2)),
+        .load_drain = link_uint(link_item(load, 3)) == 1,
+        .unlisted = link_string(link_item(load, 4)),
         .life_ms = link_uint(link_item(reply, 2)),
+        .standing = {.ban = link_string(link_item(reply, 3)),
+                     .passed = link_uint(link_item(rep, 0)),
+                     .wrong = link_uint(link_item(rep, 1)),
+                     .wrong_s = link_uint(link_item(rep, 2)),
+                     .low = link_uint(link_item(rep, 3)),
+                     .low_s = link_uint(link_item(rep, 4)),
+                     .peak = link_uint(link_item(rep, 5)),
+                     .due = link_uint(link_item(rep, 6)) == 1},
     };
 
     (void)store;
@@ -191,7 +232,9 @@ store_node_load(struct store *store, const char *id, store_node_fn *done,
     call->arg = arg;
     memcpy(call->id, id, strnlen(id, OL_KEY_CHARS));
     rc = link_send(store, on_load, call,
-                   "FCALL ol_node_load 2 key:{%s} node:{%s}", id, id);
+                   "FCALL_RO ol_node_load 4 key:{%s} node:{%s} ban:{%s} "
+                   "rep:{%s}",
+                   id, id, id, id);
     if (rc != 0)
         free(call);
     return rc;

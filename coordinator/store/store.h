@@ -1,6 +1,7 @@
 /*
  * What the coordinators of one Redis share.  Only this folder
- * knows Redis; no reply leaves it.  Any number of coordinator processes use one Redis.
+ * knows Redis; no reply leaves it.  Any number of coordinator processes use one
+ * Redis.
  *
  * Keys.  N: a node's id, S: a site's id, R: a content's root, all as in the
  * protocol; U: hex SHA-256 of a URL.  Every call below is one round trip of at
@@ -13,9 +14,19 @@
  *   sites          zset    S -> when it joined; at most STORE_SITES_MAX
  *   changes        stream  at most STORE_CHANGES_MAX: "k" kind, "v" id,
  *                          "p" process; read by all every STORE_POLL_MS
- *   key:{N}        hash    seq n u key url zone cidrs capacity rate; 90 days
+ *   key:{N}        hash    seq n u key url zone cidrs capacity rate weight
+ *                          sites (JSON) born invite (T) drained; 90 days
+ *   invite:{T}     set     N: who came by this invitation, at most as many as
+ *                          it admits; T: hex SHA-256 of the token
+ *   ban:{N}        hash    reason since by details; for ever
+ *   bans           zset    N -> since; at most 65536
+ *   rep:{N}        hash    passed wrong wrong_s low low_s peak due: what audits
+ *                          and reports say (standing.h); 90 days
+ *   told:{N}       hash    who reported the node, at most 256; a day
+ *   audit:{N}      string  the process that audits it; a minute
  *   u:{U}          string  N, the one id of a URL; a day
- *   node:{N}       hash    rate connections free; 30 s: liveness
+ *   node:{N}       hash    rate connections free drain unlisted (why); 30 s:
+ *                          liveness
  *   a:{N}          zset    R -> ms when to offer it: assignments not yet
  *                          acknowledged, at most 4096; an hour
  *   ad:{N}         hash    R -> {S: "-" or, if offered, "+", and the
@@ -124,23 +135,44 @@ void store_announce(struct store *store, enum store_change what,
  */
 
 /* rc -ESTALE: value is the last seq; -EEXIST: the URL is another node's;
- * -ENOENT: unknown; -ENOSPC: no number is left. */
+ * -ENOENT: unknown; -ENOSPC: no number is left; -EPERM: it is banned; -EDQUOT:
+ * its invitation is used up. */
 typedef void store_value_fn(void *arg, int rc, uint64_t value);
 
+/* invited: it came by an invitation once; reason: of its ban, with -EPERM. */
+typedef void store_check_fn(void *arg, int rc, uint64_t value, bool invited,
+                            const char *reason);
 /* [log n] */
 int store_node_check(struct store *store, const char *id, const char *url,
-                     uint64_t seq, store_value_fn *done, void *arg);
+                     uint64_t seq, store_check_fn *done, void *arg);
 
+/* What audits and reports say of a node. */
+struct store_standing {
+    const char *ban;                 /* why it is banned, or "" */
+    uint64_t passed, wrong, wrong_s; /* audits */
+    uint64_t low, low_s; /* halvings of its weight, the last one when */
+    uint64_t peak;       /* bytes per second, the fastest audits */
+    bool due;            /* to be audited as soon as may be */
+};
 struct store_node {
     const char *id, *key, *url, *zone;
     const char *cidrs; /* JSON array of strings */
     uint64_t number, seq, capacity, rate;
+    const char *sites;    /* JSON array of origins; "": all */
+    const char *invite;   /* T of the invitation that it came by, or "" */
+    uint64_t invite_uses; /* when it registers: how many that admits */
+    uint64_t weight;      /* percent */
+    uint64_t born_s;      /* when it first registered */
+    bool drained;         /* by the operator */
     uint64_t load_rate, load_connections, load_free;
-    uint64_t life_ms; /* left; 0: not alive */
+    bool load_drain;      /* by itself */
+    const char *unlisted; /* why, or "" */
+    uint64_t life_ms;     /* left; 0: not alive */
+    struct store_standing standing;
 };
 /* value: its number. [log n] */
 int store_node_register(struct store *store, const struct store_node *node,
-                        store_value_fn *done, void *arg);
+                        int64_t now_s, store_value_fn *done, void *arg);
 /* Compares and stores seq and renews its life. [log n] */
 int store_node_beat(struct store *store, const struct store_node *node,
                     store_value_fn *done, void *arg);

@@ -7,10 +7,10 @@
 -- constant time, or logarithmic in one key's size, for each item that it is
 -- given, returns or finds expired.
 
-local VERSION = 8
+local VERSION = 9
 
 -- Results: 0 or above is good, these are refusals.
-local STALE, TAKEN, UNKNOWN, FULL = -1, -2, -3, -4
+local STALE, TAKEN, UNKNOWN, FULL, BANNED, SPENT = -1, -2, -3, -4, -5, -6
 
 local KEYS_LIFE_S = 3600 -- of a:{N}, ad:{N} and r:{N}
 local ASSIGNED_MAX = 4096 -- to one node and not acknowledged; releases
