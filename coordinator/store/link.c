@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
+#include "coordinator/status/metrics.h"
 #include "coordinator/store/link_parts.h"
 #include "coordinator/store/redis_address.h"
 #include "coordinator/store/redis_events.h"
@@ -106,6 +107,8 @@ on_reply(redisAsyncContext *redis, void *data, void *arg)
         reply = NULL;
         rc = -EIO;
     }
+    if (rc == -EIO)
+        metrics_add(M_STORE_ERRORS, 1);
     if (op->fn != NULL)
         op->fn(store, rc, reply, op->arg);
     free(op);
