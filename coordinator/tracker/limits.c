@@ -8,7 +8,7 @@
 #include <string.h>
 
 static uint64_t
-hash(const struct limits *limits, const struct ol_addr *addr)
+address_hash(const struct limits *limits, const struct ol_addr *addr)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
     bool v4 = memcmp(addr->bytes, mapped, sizeof(mapped)) == 0;
@@ -24,7 +24,7 @@ hash(const struct limits *limits, const struct ol_addr *addr)
 bool
 limits_take(struct limits *limits, const struct ol_addr *addr, uint32_t now_s)
 {
-    uint64_t h = hash(limits, addr);
+    uint64_t h = address_hash(limits, addr);
     size_t at = h % LIMITS_SLOTS;
     uint32_t tag = (uint32_t)(h >> 32) | 1, gained;
 

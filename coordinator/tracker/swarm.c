@@ -12,8 +12,11 @@
 #include <string.h>
 
 #define BUCKETS_MAX (SWARM_SET_MAX / SWARM_WAYS)
-#define PREFIX_V4 3  /* a /24 */
-#define PREFIX_V6 6  /* a /48 */
+#define PREFIX_V4 3 /* a /24 */
+#define PREFIX_V6 6 /* a /48 */
+#define NEAR_KEPT 4 /* of one network, in its bucket */
+/* So much fuller may its bucket be than the peer's own. */
+#define NEAR_FIRST 2
 #define TAIL_BYTES 6 /* flags, zone, expiry */
 
 static size_t
@@ -126,31 +129,61 @@ slot_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
     return NULL;
 }
 
-/* A slot that is free or whose peer has expired; else *ret_worst is the one of
- * its own bucket that ends first. */
+/* What one bucket has for a newcomer. */
+struct room {
+    size_t free, near; /* slots, and peers of its network */
+    uint8_t *slot;     /* a free one, or one whose peer has expired */
+    uint8_t *worst;    /* the one of another network that ends first */
+};
+
+static void
+room_look(const struct place *place, size_t which, const uint8_t *member,
+          uint32_t now_s, struct room *ret)
+{
+    uint32_t least = UINT32_MAX, expires_s;
+
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < SWARM_WAYS; i++) {
+        uint8_t *slot = place->bucket[which] + i * place->bytes;
+
+        expires_s = slot_expiry(slot, place->member);
+        if (expires_s <= now_s) {
+            ret->free++;
+            ret->slot = slot;
+        } else if (which == 0 &&
+                   memcmp(slot, member, prefix_bytes(place->member)) == 0) {
+            ret->near++;
+        } else if (expires_s < least) {
+            least = expires_s;
+            ret->worst = slot;
+        }
+    }
+}
+
+/*
+ * A slot that is free or whose peer has expired, in its network's bucket unless
+ * its own is clearly emptier; else NULL, and *ret_worst is who has to go: one
+ * of another network, as long as few of the peer's are in that bucket, or one
+ * of its own bucket.
+ */
 static uint8_t *
 slot_free(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
           const uint8_t *member, uint32_t now_s, uint8_t **ret_worst)
 {
-    uint32_t worst = UINT32_MAX, expires_s;
     struct place place;
+    struct room network, own;
 
     *ret_worst = NULL;
     if (set->buckets == 0)
         return NULL;
     place_find(set, seed, kind, member, &place);
-    for (size_t i = 0; i < 2 * SWARM_WAYS; i++) {
-        uint8_t *slot =
-            place.bucket[i / SWARM_WAYS] + i % SWARM_WAYS * place.bytes;
-
-        expires_s = slot_expiry(slot, place.member);
-        if (expires_s <= now_s)
-            return slot;
-        if (i >= SWARM_WAYS && expires_s < worst) {
-            worst = expires_s;
-            *ret_worst = slot;
-        }
-    }
+    room_look(&place, 0, member, now_s, &network);
+    room_look(&place, 1, member, now_s, &own);
+    if (network.free > 0 || own.free > 0)
+        return network.free > 0 && network.free + NEAR_FIRST >= own.free
+                   ? network.slot
+                   : own.slot;
+    *ret_worst = network.near < NEAR_KEPT ? network.worst : own.worst;
     return NULL;
 }
 

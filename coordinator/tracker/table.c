@@ -14,7 +14,7 @@
 
 /* An infohash is a hash; the seed keeps others from choosing its bucket. */
 static uint64_t
-hash(const struct table *table, const uint8_t *infohash)
+table_hash(const struct table *table, const uint8_t *infohash)
 {
     uint64_t a, b;
 
@@ -28,7 +28,7 @@ hash(const struct table *table, const uint8_t *infohash)
 static struct entry **
 bucket(struct table *table, const uint8_t *infohash)
 {
-    return &table->buckets[hash(table, infohash) % TABLE_SWARMS_MAX];
+    return &table->buckets[table_hash(table, infohash) % TABLE_SWARMS_MAX];
 }
 
 void
@@ -110,7 +110,7 @@ bool
 table_is_stranger(const struct table *table, const uint8_t *infohash,
                   int64_t now_ms)
 {
-    size_t at = hash(table, infohash) % TABLE_STRANGERS;
+    size_t at = table_hash(table, infohash) % TABLE_STRANGERS;
 
     return now_ms < table->strangers[at].until_ms &&
            memcmp(table->strangers[at].infohash, infohash, SWARM_HASH_BYTES) ==
@@ -120,7 +120,7 @@ table_is_stranger(const struct table *table, const uint8_t *infohash,
 void
 table_add_stranger(struct table *table, const uint8_t *infohash, int64_t now_ms)
 {
-    size_t at = hash(table, infohash) % TABLE_STRANGERS;
+    size_t at = table_hash(table, infohash) % TABLE_STRANGERS;
 
     memcpy(table->strangers[at].infohash, infohash, SWARM_HASH_BYTES);
     table->strangers[at].until_ms = now_ms + TABLE_STRANGER_MS;
