@@ -77,22 +77,26 @@ peer_put(struct swarm *swarm, struct swarm_memory *memory,
     swarm_put(swarm, memory, kind, &changed, now->time_s);
 }
 
-/* What one family has: leechers for all, seeds for who is none. */
+/* What one family has: leechers for all, and for who is no seed as many seeds.
+ */
 static size_t
 family_hand(const struct swarm *swarm, const struct swarm_memory *memory,
             enum swarm_kind seeds, const struct swarm_asker *asker,
             bool wants_seeds, uint8_t *to, size_t max)
 {
     enum swarm_kind leechers = swarm_other(seeds);
-    size_t bytes = swarm_member_bytes(seeds), count = 0, share;
+    size_t share = max, count;
 
-    if (wants_seeds) {
-        share = swarm->sets[leechers].used;
-        share = share < max / 2 ? max - share : (max + 1) / 2;
-        count = swarm_hand(swarm, memory, seeds, asker, to, share);
-    }
-    return count + swarm_hand(swarm, memory, leechers, asker,
-                              to + count * bytes, max - count);
+    if (wants_seeds)
+        share = swarm->sets[seeds].used < max / 2
+                    ? max - swarm->sets[seeds].used
+                    : max / 2;
+    count = swarm_hand(swarm, memory, leechers, asker, to, share);
+    if (wants_seeds)
+        count +=
+            swarm_hand(swarm, memory, seeds, asker,
+                       to + count * swarm_member_bytes(seeds), max - count);
+    return count;
 }
 
 /* The asker's own family first; the other fills up, where it can be said. */
