@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "coordinator/call.h"
+#include "coordinator/ledger/show.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/sites/join.h"
 #include "coordinator/contents/peers.h"
@@ -61,6 +62,7 @@ static const struct route {
     {"POST", "/v1/sites", join_request},
     {"POST", "/v1/nodes", registration_request},
     {"POST", "/v1/nodes/heartbeat", heartbeat_request},
+    {"GET", "/v1/ledger", ledger_request},
 };
 
 static bool
@@ -120,6 +122,12 @@ api_handle(struct http_request *request, void *arg)
     if ((name = path_between(path, "/v1/content/", "/peers", &len)) != NULL) {
         if (method_is(request, "GET"))
             peers_request(app, request, name, len, http_query(request));
+        else
+            method_refuse(request, "GET");
+    } else if ((name = path_between(path, "/v1/nodes/", "/ledger", &len)) !=
+               NULL) {
+        if (method_is(request, "GET"))
+            ledger_node_request(app, request, name, len);
         else
             method_refuse(request, "GET");
     } else if ((name = path_between(path, "/v1/sites/", "", &len)) != NULL) {

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "coordinator/ledger/command.h"
+
 #include "coordinator/nodes/standing_command.h"
 
 static const struct command commands[] = {
@@ -14,6 +16,7 @@ static const struct command commands[] = {
     {"unban", standing_command, "ID: admit it again"},
     {"drain", standing_command, "ID: place nothing new on a node"},
     {"undrain", standing_command, "ID: place contents on it again"},
+    {"ledger", ledger_command, "what nodes are owed for, as CSV or JSON lines"},
     {NULL, NULL, NULL},
 };
 
