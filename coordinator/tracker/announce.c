@@ -88,7 +88,7 @@ family_hand(const struct swarm *swarm, const struct swarm_memory *memory,
     size_t share = max, count;
 
     if (wants_seeds)
-        share = swarm->sets[seeds].used < max / 2
+        share = swarm->sets[seeds].used <= max / 2
                     ? max - swarm->sets[seeds].used
                     : max / 2;
     count = swarm_hand(swarm, memory, leechers, asker, to, share);
