@@ -101,9 +101,28 @@ sub stop { $_->stop for @{ $_[0]{processes} } }
 sub name  { $_[0]{name} }
 sub redis { $_[0]{redis} }
 
+# So many peers for each of the swarms.  Swarms that it has not met yet may be
+# refused, when there are too many at a time.
+sub fill {
+    my ($self, $first, $swarms, $each, @args) = @_;
+
+    my @which = ('--first', $first, '--hashes', $swarms, @args);
+    my $got;
+    do { $got = $self->_announce('udp', @which, '--count', $swarms) }
+        while $got->{failed};
+    return $self->run('udp', @which, '--count', $swarms * $each);
+}
+
 # Announces to it: what bench/announce printed, and the CPU seconds of each of
 # its processes.
 sub run {
+    my $got = _announce(@_);
+
+    die "$_[0]{name}: refused $got->{failed} announces\n" if $got->{failed};
+    return $got;
+}
+
+sub _announce {
     my ($self, $protocol, @args) = @_;
 
     my @before = $self->_cpu;
@@ -112,28 +131,37 @@ sub run {
     my @cpu = $self->_cpu;
     die "$self->{name}: $r->{err}" if $r->{status};
     my %got = $r->{out} =~ /(\w+)=([\d.]+)/g;
-    die "$self->{name}: refused $got{failed} announces\n" if $got{failed};
     $got{cpu} = [ map { $cpu[$_] - $before[$_] } 0 .. $#cpu ];
     return \%got;
 }
 
-# Of all threads.
+# Of each, with those that it has started.
 sub _cpu {
     my ($self) = @_;
 
     return map {
-        open my $f, '<', '/proc/' . $_->pid . '/stat' or die "stat: $!\n";
-        my @stat = split / /, <$f> =~ s/^.*\) //r;
-        ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+        my $sum = 0;
+        $sum += _seconds($_)
+            for Offload::Test::Process::group_members($_->pid);
+        $sum;
     } @{ $self->{processes} };
 }
 
-# KiB that are its own, now.
+sub _seconds {
+    my ($pid) = @_;
+
+    open my $f, '<', "/proc/$pid/stat" or die "stat: $!\n";
+    my @stat = split / /, <$f> =~ s/^.*\) //r;
+    return ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# KiB in memory, of its worker.
 sub rss {
     my ($self) = @_;
 
-    my $status = $self->{test}->read('/proc/' . $self->{processes}[0]->pid
-        . '/status');
+    my ($worker) = sort { $b <=> $a }
+        Offload::Test::Process::group_members($self->{processes}[0]->pid);
+    my $status = $self->{test}->read("/proc/$worker/status");
     return $status =~ /^VmRSS:\s+(\d+)/m ? $1 : 0;
 }
 
