@@ -38,8 +38,9 @@ sub workers {
     my ($self) = @_;
 
     my $master = $self->pid // return;
-    return sort { $a <=> $b } map { $_->{pid} }
+    my @pids = sort { $a <=> $b } map { $_->{pid} }
         grep { $_->{parent} == $master } Offload::Test::Process::processes();
+    return @pids;
 }
 
 # test, redis => object or URL, args => [...], host, port, key => file
