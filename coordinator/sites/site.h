@@ -39,8 +39,9 @@ void site_refetch(struct site *site);
 /* sync.c: one instance, while the lease lasts. */
 int sync_create(struct site *site, unsigned index, struct sync **ret);
 void sync_free(struct sync *sync);
-/* The store is another one: all is told again. */
-void sync_refresh(struct sync *sync);
+/* The store was away, and may have lost the last that it had taken; fresh: it
+ * is another one, so all is told again. */
+void sync_refresh(struct sync *sync, bool fresh);
 /* Sends what is due. */
 void sync_tick(struct sync *sync, int64_t now_ms);
 

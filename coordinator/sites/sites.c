@@ -380,9 +380,9 @@ sites_refresh(struct sites *sites, bool fresh)
                            on_put, NULL);
         if (site->leased)
             contents_refresh(site->contents, fresh);
-        for (unsigned i = 0; fresh && i < SITE_INSTANCES; i++)
+        for (unsigned i = 0; i < SITE_INSTANCES; i++)
             if (site->syncs[i] != NULL)
-                sync_refresh(site->syncs[i]);
+                sync_refresh(site->syncs[i], fresh);
     }
     sites->page = 0;
     sites_read(sites);

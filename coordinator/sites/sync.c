@@ -549,9 +549,11 @@ sync_tick(struct sync *sync, int64_t now)
 }
 
 void
-sync_refresh(struct sync *sync)
+sync_refresh(struct sync *sync, bool fresh)
 {
     sync_forget(sync);
+    if (!fresh)
+        return;
     sync->settle_ms = app_ticks_ms() + SYNC_SETTLE_MS;
     sync->parts = 0;
     if (sync->phase == SYNC_LIVE)
