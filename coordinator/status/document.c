@@ -72,12 +72,15 @@ static json_t *
 node_json(const struct view_node *n)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "id",
-        text(n->id), "url", text(n->url), "zone", text(n->zone), "state",
+        "{s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:I, "
+        "s:I}",
+        "id", text(n->id), "url", text(n->url), "zone", text(n->zone), "state",
         view_states[n->state], "reason", text(n->reason), "rate",
         number(n->rate), "rate_max", number(n->rate_max), "connections",
         number(n->connections), "free", number(n->free), "capacity",
-        number(n->capacity), "weight", (int)n->weight, "trust", (int)n->trust);
+        number(n->capacity), "weight", (int)n->weight, "trust", (int)n->trust,
+        "audits_passed", number(n->audits_passed), "audits_wrong",
+        number(n->audits_wrong));
 }
 
 static json_t *
@@ -97,16 +100,16 @@ excluded_json(const struct view *v)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < v->stored->ban_count; i++) {
-        const struct view_ban *ban = &v->stored->bans[i];
+    for (size_t i = 0; i < v->excluded_count; i++) {
+        const struct view_excluded *node = &v->excluded[i];
 
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:o, s:o, s:I}", "id", text(ban->id), "url",
-                      text(v->banned_urls[i]), "reason", text(ban->reason),
-                      "by", text(ban->by), "since", number(ban->since)));
+            json_pack("{s:o, s:o, s:o, s:o, s:I}", "id", text(node->id), "url",
+                      text(node->url), "reason", text(node->reason), "by",
+                      text(node->by), "since", number(node->since)));
     }
-    return list_of(list, v->stored->ban_total);
+    return list_of(list, v->excluded_total);
 }
 
 static json_t *

@@ -34,7 +34,7 @@ put_states(FILE *out, const struct view *v)
         fprintf(out, "offload_nodes{state=\"%s\"} %zu\n", view_states[i],
                 v->node_states[i]);
     fprintf(out, "offload_nodes{state=\"excluded\"} %" PRIu64 "\n",
-            v->stored->ban_total);
+            v->excluded_total);
 }
 
 /* Contents of the page's list only, since others are asked for less. */

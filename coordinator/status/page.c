@@ -201,12 +201,13 @@ node_row(FILE *out, const struct view_node *node)
     cell_bytes(out, "Free space", node->free);
     cell_number(out, "Weight", node->weight, " %");
     cell_open(out, "Trust", false);
-    fprintf(out, "%u %%", node->trust);
+    fprintf(out, "%u %%<small>", node->trust);
     if (node->reason[0] != '\0') {
-        fputs("<small>", out);
         put_text(out, node->reason);
-        fputs("</small>", out);
+        fputs("; ", out);
     }
+    fprintf(out, "audits: %" PRIu64 " passed, %" PRIu64 " wrong</small>",
+            node->audits_passed, node->audits_wrong);
     cell_close(out);
     fputs("</tr>\n", out);
 }
@@ -223,20 +224,23 @@ put_nodes(FILE *out, const struct view *v)
 static void
 put_excluded(FILE *out, const struct view *v)
 {
-    for (size_t i = 0; i < v->stored->ban_count; i++) {
-        const struct view_ban *ban = &v->stored->bans[i];
+    for (size_t i = 0; i < v->excluded_count; i++) {
+        const struct view_excluded *node = &v->excluded[i];
 
         head_open(out);
-        put_text(out, v->banned_urls[i]);
+        put_text(out, node->url);
         fputs("<small>", out);
-        put_text(out, ban->id);
+        put_text(out, node->id);
         fputs("</small></th>", out);
-        cell_text(out, "Reason", ban->reason);
-        cell_text(out, "By", ban->by);
-        cell_ago(out, "Since", v->now_s, ban->since);
+        cell_text(out, "Reason", node->reason);
+        cell_text(out, "By", node->by);
+        if (node->since == 0)
+            cell_text(out, "Since", "");
+        else
+            cell_ago(out, "Since", v->now_s, node->since);
         fputs("</tr>\n", out);
     }
-    if (v->stored->ban_count == 0)
+    if (v->excluded_count == 0)
         row_none(out, 4, "None.");
 }
 
@@ -447,7 +451,7 @@ put_sites_shown(FILE *out, const struct view *v)
 static void
 put_excluded_shown(FILE *out, const struct view *v)
 {
-    put_shown(out, v->stored->ban_count, v->stored->ban_total);
+    put_shown(out, v->excluded_count, v->excluded_total);
 }
 
 static void

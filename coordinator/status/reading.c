@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/store/standing.h"
+
 struct reading {
     struct store *store;
     reading_fn *done;
@@ -77,10 +79,28 @@ on_overview(void *arg, int rc, const struct store_overview *overview)
     struct view_stored *s = r->stored;
 
     s->site_total = overview->sites;
+    s->ban_total = overview->bans;
     s->memory = overview->memory;
     s->memory_max = overview->memory_max;
     s->aof = overview->aof;
     text_cut(s->redis_version, sizeof(s->redis_version), overview->version);
+    reading_took(r, rc);
+}
+
+static void
+on_bans(void *arg, int rc, const struct store_ban *list, size_t count)
+{
+    struct reading *r = arg;
+    struct view_stored *s = r->stored;
+    struct view_ban *to;
+
+    for (size_t i = 0; rc == 0 && i < count && i < VIEW_EXCLUDED; i++) {
+        to = &s->bans[s->ban_count++];
+        text_cut(to->id, sizeof(to->id), list[i].id);
+        text_cut(to->reason, sizeof(to->reason), list[i].reason);
+        text_cut(to->by, sizeof(to->by), list[i].by);
+        to->since = list[i].since_s;
+    }
     reading_took(r, rc);
 }
 
@@ -181,6 +201,7 @@ reading_start(struct store *store, int64_t now_s, reading_fn *done, void *arg)
     r->waiting++;
     reading_sent(r, store_history_read(store, now_s, on_history, r));
     reading_sent(r, store_hot_read(store, now_s, on_hot, r));
+    reading_sent(r, store_bans(store, 0, on_bans, r));
     reading_sent(r, store_sites(store, 0, on_sites, r));
     reading_end(r);
     return 0;

@@ -7,11 +7,13 @@
 #include "coordinator/status/status.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/call.h"
 #include "coordinator/nodes/nodes.h"
+#include "coordinator/nodes/standing.h"
 #include "coordinator/options.h"
 #include "coordinator/status/assets.h"
 #include "coordinator/status/document.h"
@@ -66,6 +68,16 @@ struct waiting {
 
 /* What this process knows itself. */
 
+static const char *
+trust_reason(const struct node *node)
+{
+    if (node->unlisted)
+        return "not named until an audit succeeds";
+    if (node->standing.facts.low > 0)
+        return "sites or nodes complained";
+    return node->trust < 1 ? "it is new" : "";
+}
+
 static struct view_node
 node_view(const struct node *node)
 {
@@ -77,14 +89,16 @@ node_view(const struct node *node)
                  : node->draining ? VIEW_DRAINING
                  : node->unlisted ? VIEW_TRIAL
                                   : VIEW_SERVING,
-        .reason = "",
+        .reason = trust_reason(node),
         .rate = node->alive ? node->load_rate : 0,
         .rate_max = node->rate,
         .connections = node->alive ? node->load_connections : 0,
         .free = node->load_free,
         .capacity = node->capacity,
-        .weight = 100,
-        .trust = node->unlisted ? 0 : 100,
+        .weight = node->standing.percent,
+        .trust = (unsigned)lround(100 * node->trust),
+        .audits_passed = node->standing.facts.passed,
+        .audits_wrong = node->standing.wrong,
     };
 }
 
@@ -124,12 +138,40 @@ nodes_view(struct status *status, struct view *v)
     memcpy(v->nodes, status->nodes, v->node_count * sizeof(v->nodes[0]));
 }
 
+/* Bans are known to all; whom the operator's list leaves out, here. */
+static void
+excluded_view(struct status *status, struct view *v)
+{
+    const struct view_stored *s = v->stored;
+    const struct node *node;
+
+    for (size_t i = 0; i < s->ban_count; i++) {
+        node = nodes_find(status->app->nodes, s->bans[i].id);
+        v->excluded[v->excluded_count++] = (struct view_excluded){
+            .id = s->bans[i].id,
+            .url = node == NULL || node->url == NULL ? "" : node->url,
+            .reason = s->bans[i].reason,
+            .by = s->bans[i].by,
+            .since = s->bans[i].since,
+        };
+    }
+    v->excluded_total = s->ban_total;
+    for (node = nodes_first(status->app->nodes); node != NULL;
+         node = nodes_next(node)) {
+        if (node->number == 0 || !node->excluded || node->standing.ban != NULL)
+            continue;
+        v->excluded_total++;
+        if (v->excluded_count < VIEW_EXCLUDED)
+            v->excluded[v->excluded_count++] = (struct view_excluded){
+                node->id, node->url, standing_reason(node), "operator", 0};
+    }
+}
+
 static void
 status_view(struct status *status)
 {
     struct app *app = status->app;
     struct view *v = &status->view;
-    const struct node *node;
 
     *v = (struct view){
         .now_s = app_now(),
@@ -145,10 +187,7 @@ status_view(struct status *status)
     v->stale = !v->redis_up || status->failed || status->stored_ms == 0 ||
                app_ticks_ms() - status->stored_ms > 2 * STATUS_EVERY_MS;
     nodes_view(status, v);
-    for (size_t i = 0; i < v->stored->ban_count; i++) {
-        node = nodes_find(app->nodes, v->stored->bans[i].id);
-        v->banned_urls[i] = node == NULL || node->url == NULL ? "" : node->url;
-    }
+    excluded_view(status, v);
 }
 
 /* Answers. */

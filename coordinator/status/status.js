@@ -95,8 +95,9 @@ function nodeRow(node) {
         cell('Connections', { class: 'n' }, node.connections),
         cell('Free space', { class: 'n' }, bytes(node.free)),
         cell('Weight', { class: 'n' }, node.weight + ' %'),
-        cell('Trust', {}, node.trust + ' %',
-            ...(node.reason ? [element('small', {}, node.reason)] : [])),
+        cell('Trust', {}, node.trust + ' %', element('small', {},
+            (node.reason ? node.reason + '; ' : '') + 'audits: '
+            + node.audits_passed + ' passed, ' + node.audits_wrong + ' wrong')),
     ];
 }
 
@@ -131,7 +132,7 @@ function banRow(now, ban) {
         head(ban.url, ban.id),
         cell('Reason', {}, ban.reason || '\u2013'),
         cell('By', {}, ban.by || '\u2013'),
-        cell('Since', {}, ago(now, ban.since)),
+        cell('Since', {}, ban.since ? ago(now, ban.since) : '\u2013'),
     ];
 }
 

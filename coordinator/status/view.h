@@ -37,7 +37,7 @@ struct view_content {
 struct view_ban {
     char id[OL_KEY_CHARS + 1];
     char reason[VIEW_PATH];
-    char by[16]; /* "operator" or "audit" */
+    char by[16];
     uint64_t since;
 };
 
@@ -58,6 +58,13 @@ struct view_node {
     const char *reason; /* why it is trusted less, or "" */
     uint64_t rate, rate_max, connections, free, capacity; /* rate_max 0: none */
     unsigned weight, trust;                               /* percent */
+    uint64_t audits_passed, audits_wrong;
+};
+
+struct view_excluded {
+    const char *id, *url; /* url "": not known here */
+    const char *reason, *by;
+    uint64_t since; /* 0: not known */
 };
 
 /* What Redis says. */
@@ -86,7 +93,9 @@ struct view {
     const struct view_stored *stored;
     struct view_node nodes[VIEW_NODES]; /* the busiest first */
     size_t node_count, node_total, node_alive, node_states[VIEW_STATES];
-    const char *banned_urls[VIEW_EXCLUDED]; /* "": not known here */
+    struct view_excluded excluded[VIEW_EXCLUDED];
+    size_t excluded_count;
+    uint64_t excluded_total;
     uint64_t rate; /* bytes per second that nodes that are alive send */
 };
 

@@ -234,11 +234,12 @@ static void
 on_info(struct store *store, int rc, const redisReply *reply, void *arg)
 {
     struct history_call *call = arg;
-    const char *info = link_string(link_item(reply, 1));
+    const char *info = link_string(link_item(reply, 2));
     const char *version = info_field(info, "redis_version");
     char text[32] = "";
     const struct store_overview overview = {
         .sites = link_uint(link_item(reply, 0)),
+        .bans = link_uint(link_item(reply, 1)),
         .memory = info_uint(info, "used_memory"),
         .memory_max = info_uint(info, "maxmemory"),
         .aof = info_uint(info, "aof_enabled") != 0,
@@ -262,7 +263,7 @@ store_overview(struct store *store, store_overview_fn *done, void *arg)
     if (call == NULL)
         return -EAGAIN;
     call->done.overview = done;
-    rc = link_send(store, on_info, call, "FCALL_RO ol_overview 1 sites");
+    rc = link_send(store, on_info, call, "FCALL_RO ol_overview 2 sites bans");
     if (rc != 0)
         free(call);
     return rc;

@@ -116,9 +116,9 @@ local function content_state(keys, args)
         redis.call('HLEN', keys[3])}
 end
 
--- sites.  {how many, INFO}
+-- sites bans.  {how many, how many, INFO}
 local function overview(keys)
-    return {redis.call('ZCARD', keys[1]),
+    return {redis.call('ZCARD', keys[1]), redis.call('ZCARD', keys[2]),
         redis.call('INFO', 'server', 'memory', 'persistence')}
 end
 
