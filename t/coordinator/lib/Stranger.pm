@@ -31,7 +31,8 @@ sub claims {
 }
 
 # test, coordinator, name, and answer => sub { my (\%claims) = @_; … }, which
-# may change the call-back's claims; url, if no server is wanted
+# may change the call-back's claims; content => sub { my ($socket, $request) =
+# @_; … }, which answers requests for bytes; url, if no server is wanted
 sub new {
     my ($class, %o) = @_;
 
@@ -44,6 +45,13 @@ sub new {
         my ($socket, $request) = @_;
         local $SIG{CHLD} = 'DEFAULT';    # openssl signs
         $t->{counts} = { sign => 1000 * $$, run => 1000 * $$ };
+        if ($request->{target} =~ m{^/c/}) {
+            return $o{content}->($socket, $request) if $o{content};
+            # It has no bytes, but says that it is busy: audits learn nothing.
+            print $socket "HTTP/1.1 503 X\r\nContent-Length: 0\r\n"
+                . "Connection: close\r\n\r\n";
+            return;
+        }
         my ($nonce, $aud) =
             $request->{target} =~ /^\S+\?nonce=([\w-]{22})&aud=([\w-]{43})$/;
         my $now = time;
