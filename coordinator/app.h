@@ -31,6 +31,7 @@ struct admission;
 struct audits;
 struct beats;
 struct call;
+struct catalog;
 struct geo;
 struct nodes;
 struct options;
@@ -57,6 +58,7 @@ struct app {
     struct tracker *tracker; /* NULL: switched off */
     struct udp *udp;         /* NULL: no tracker */
     struct status *status;
+    struct catalog *catalog;           /* of their contents */
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
     unsigned callbacks, joins;         /* under way */
     struct pace sources, targets;

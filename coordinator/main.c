@@ -90,6 +90,8 @@ on_up(void *arg, bool fresh)
 
     if (fresh)
         heartbeat_answer_all(app); /* they name the new store */
+    if (fresh)
+        sites_forget_nodes(app->sites);
     nodes_refresh(app->nodes, fresh);
     sites_refresh(app->sites, fresh);
     tracker_refresh(app->tracker, fresh);

@@ -1,46 +1,18 @@
 /*
- * The contents of one site: a tree by root and a list; how they come and go,
- * and what happens to them when nodes do.
+ * The contents of one site: how they come and go, which files offer them, and
+ * their renewal in the store.
  *
  * Must not know HTTP, leases or how a sync is sent.
  */
+#include "coordinator/contents/catalog.h"
 #include "coordinator/contents/table.h"
-#include "coordinator/options.h"
 
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "net/log.h"
 #include "offload/encoding.h"
-
-static int
-content_compare(const void *a, const void *b)
-{
-    return memcmp(((const struct content *)a)->root,
-                  ((const struct content *)b)->root, OL_HASH_BYTES);
-}
-
-struct content *
-content_find(struct contents *contents, const uint8_t *root)
-{
-    struct content key, **found;
-
-    memcpy(key.root, root, sizeof(key.root));
-    found = tfind(&key, &contents->tree, content_compare);
-    return found == NULL ? NULL : *found;
-}
-
-static struct content *
-content_find_hex(struct contents *contents, const char *hex)
-{
-    uint8_t root[OL_HASH_BYTES];
-
-    if (ol_hex_decode(root, sizeof(root), hex, strlen(hex)) != 0)
-        return NULL;
-    return content_find(contents, root);
-}
 
 bool
 content_is_holder(const struct content *c, const struct node *node)
@@ -94,6 +66,8 @@ static void
 content_free(struct contents *contents, struct content *c)
 {
     unsent_clear(contents, c, UINT8_MAX);
+    crowd_forget(contents, c);
+    content_unrefer(c);
     if (c->work != 0)
         TAILQ_REMOVE(&contents->work, c, work_link);
     for (unsigned i = 0; i < SITE_INSTANCES; i++)
@@ -101,11 +75,14 @@ content_free(struct contents *contents, struct content *c)
             contents->full[i] = TAILQ_NEXT(c, link);
     if (contents->renew == c)
         contents->renew = TAILQ_NEXT(c, link);
-    tdelete(c, &contents->tree, content_compare);
+    if (contents->sweep == c)
+        contents->sweep = TAILQ_NEXT(c, link);
+    catalog_remove(contents->app->catalog, c);
     TAILQ_REMOVE(&contents->all, c, link);
     listed_remove(contents, c);
     torrents_clear(&c->torrents);
     free(c->sub);
+    free(c->offers);
     free(c->holders);
     free(c);
 }
@@ -142,15 +119,15 @@ content_add(struct contents *contents, const struct sync_entry *entry)
     memcpy(c->root, entry->root, sizeof(c->root));
     ol_hex_encode(c->hex, c->root, sizeof(c->root));
     c->size = entry->size;
+    c->site = contents;
     c->sub = strdup(entry->sub);
-    if (c->sub == NULL ||
-        tsearch(c, &contents->tree, content_compare) == NULL) {
+    if (c->sub == NULL || catalog_add(contents->app->catalog, c) != 0) {
         free(c->sub);
         free(c);
         return NULL;
     }
     if (listed_add(contents, c) != 0) {
-        tdelete(c, &contents->tree, content_compare);
+        catalog_remove(contents->app->catalog, c);
         free(c->sub);
         free(c);
         return NULL;
@@ -181,18 +158,106 @@ content_name(struct contents *contents, struct content *c, const char *sub)
         content_want(contents, c, true);
 }
 
+/* Files.  Several of one instance may have the same bytes. */
+
+static uint64_t
+name_hash(const char *sub)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (; *sub != '\0'; sub++)
+        h = (h ^ (uint8_t)*sub) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static struct offer *
+offer_find(struct content *c, unsigned instance, uint64_t name)
+{
+    for (unsigned i = 0; i < c->offer_count; i++)
+        if (c->offers[i].instance == instance && c->offers[i].name == name)
+            return &c->offers[i];
+    return NULL;
+}
+
+/* Keeps those of other instances, and of this one all but `name`; 0: none. */
+static void
+offers_drop(struct content *c, unsigned instance, uint64_t name)
+{
+    uint8_t kept = 0, bit = (uint8_t)(1u << instance);
+    bool others = false;
+
+    for (unsigned i = 0; i < c->offer_count; i++) {
+        if (c->offers[i].instance == instance &&
+            (name == 0 || c->offers[i].name == name))
+            continue;
+        others = others || c->offers[i].instance == instance;
+        c->offers[kept++] = c->offers[i];
+    }
+    c->offer_count = kept;
+    if (!others)
+        c->offered &= (uint8_t)~bit;
+}
+
+static struct offer *
+offer_add(struct content *c, unsigned instance, uint64_t name)
+{
+    struct offer *grown;
+
+    if (c->offer_count == CONTENTS_OFFERS_MAX)
+        return NULL;
+    grown = realloc(c->offers, (c->offer_count + 1u) * sizeof(*grown));
+    if (grown == NULL)
+        return NULL;
+    c->offers = grown;
+    grown += c->offer_count++;
+    *grown = (struct offer){.name = name, .instance = (uint8_t)instance};
+    return grown;
+}
+
+static void
+offer_count(struct content *c, unsigned instance,
+            const struct sync_entry *entry, bool recent)
+{
+    uint64_t name = name_hash(entry->sub);
+    struct offer *offer = offer_find(c, instance, name);
+    bool known = offer != NULL;
+
+    if (!known)
+        offer = offer_add(c, instance, name);
+    if (offer == NULL)
+        return;
+    if (known || recent)
+        demand_add(&c->demand, demand_grown(offer->demand, entry->demand),
+                   c->size, app_ticks_ms());
+    offer->demand = entry->demand;
+}
+
+static void
+content_offered(struct contents *contents, struct content *c, unsigned instance)
+{
+    uint8_t bit = (uint8_t)(1u << instance);
+
+    if ((c->offered & bit) != 0)
+        return;
+    c->offered |= bit;
+    if (c->candidate_count > 0)
+        unsent_set(contents, c, bit);
+}
+
 void
 contents_offer(struct contents *contents, unsigned instance,
-               const struct sync_entry *entry)
+               const struct sync_entry *entry, bool recent)
 {
-    struct content *c = content_find(contents, entry->root);
-    uint8_t bit = (uint8_t)(1u << instance);
+    struct content *c =
+        catalog_find(contents->app->catalog, contents, entry->root);
 
     if (entry->gone) {
         if (c == NULL)
             return;
-        c->offered &= (uint8_t)~bit;
-        unsent_clear(contents, c, bit);
+        offers_drop(c, instance,
+                    entry->sub[0] == '\0' ? 0 : name_hash(entry->sub));
+        if ((c->offered & 1u << instance) == 0)
+            unsent_clear(contents, c, (uint8_t)(1u << instance));
         if (c->offered == 0)
             work_add(contents, c, WORK_GONE);
         return;
@@ -204,23 +269,20 @@ contents_offer(struct contents *contents, unsigned instance,
     content_name(contents, c, entry->sub);
     if (torrents_add(&c->torrents, entry))
         work_add(contents, c, WORK_META);
-    if ((c->offered & bit) == 0) {
-        c->offered |= bit;
-        if (c->candidate_count > 0)
-            unsent_set(contents, c, bit);
-    }
+    content_offered(contents, c, instance);
+    offer_count(c, instance, entry, recent);
+    crowd_update(contents, c);
 }
 
 void
 contents_forget_offers(struct contents *contents, unsigned instance)
 {
-    uint8_t bit = (uint8_t)(1u << instance);
     struct content *c;
 
     TAILQ_FOREACH(c, &contents->all, link)
     {
-        c->offered &= (uint8_t)~bit;
-        unsent_clear(contents, c, bit);
+        offers_drop(c, instance, 0);
+        unsent_clear(contents, c, (uint8_t)(1u << instance));
     }
 }
 
@@ -229,9 +291,16 @@ static void
 on_renewal(uv_timer_t *timer)
 {
     struct contents *contents = timer->data;
-    size_t left = contents->count / CONTENTS_RENEW_ROUNDS + 1;
+    size_t rounds =
+        catalog_count(contents->app->catalog) / CONTENTS_RENEW_FEW + 1;
+    size_t left;
     struct content *c;
 
+    if (rounds > CONTENTS_RENEW_ROUNDS)
+        rounds = CONTENTS_RENEW_ROUNDS;
+    contents->renew_due += contents->count;
+    left = contents->renew_due / rounds;
+    contents->renew_due %= rounds;
     while (left-- > 0) {
         if (contents->renew == NULL)
             contents->renew = TAILQ_FIRST(&contents->all);
@@ -243,6 +312,7 @@ on_renewal(uv_timer_t *timer)
             c->idle = false;
             c->renew = true;
             work_add(contents, c, WORK_META | WORK_READ);
+            crowd_update(contents, c);
         } else if (c->idle) {
             work_add(contents, c, WORK_GONE);
         } else {
@@ -254,64 +324,35 @@ on_renewal(uv_timer_t *timer)
 /* Events. */
 
 void
-contents_held(struct contents *contents, const char *root)
+contents_nodes_moved(struct contents *contents)
 {
-    struct content *c = content_find_hex(contents, root);
-
-    if (c != NULL)
-        work_add(contents, c, WORK_READ);
-}
-
-/* Whether it should be placed anew, since this node came or went. */
-static bool
-is_displaced(const struct contents *contents, const struct content *c,
-             const struct node *node)
-{
-    const struct placement_node scored = {.id = node->raw,
-                                          .weight = node->weight};
-
-    if (content_is_placed(c, node))
-        return !node->alive;
-    return node->alive && (c->placed_count < contents->app->options->holders ||
-                           placement_score(store_salt(contents->app->store),
-                                           c->root, &scored) > c->placed_min);
-}
-
-void
-contents_node_changed(struct contents *contents, struct node *node)
-{
-    struct content *c;
-
-    TAILQ_FOREACH(c, &contents->all, link)
-    {
-        if (content_is_holder(c, node))
-            candidates_update(contents, c);
-        if (c->assigned && is_displaced(contents, c, node))
-            work_add(contents, c, WORK_PLACE);
-    }
+    work_wake(contents);
 }
 
 void
 contents_node_forget(struct contents *contents, struct node *node)
 {
     struct content *c;
+    bool displaced;
     size_t kept;
 
     TAILQ_FOREACH(c, &contents->all, link)
     {
         kept = 0;
+        content_unrefer(c);
         for (size_t i = 0; i < c->placed_count; i++)
-            if (c->placed[i] != node)
+            if (node != NULL && c->placed[i] != node)
                 c->placed[kept++] = c->placed[i];
         c->placed_count = kept;
         kept = 0;
         for (size_t i = 0; i < c->holder_count; i++)
-            if (c->holders[i].node != node)
+            if (node != NULL && c->holders[i].node != node)
                 c->holders[kept++] = c->holders[i];
-        if (kept != c->holder_count) {
-            c->holder_count = kept;
+        displaced = kept != c->holder_count;
+        c->holder_count = kept;
+        content_refer(c);
+        if (displaced)
             candidates_update(contents, c);
-        }
     }
 }
 
@@ -366,7 +407,7 @@ contents_sample(const struct contents *contents, uint32_t random,
 
 int
 contents_create(struct app *app, const char *id, const char *iss,
-                struct contents **ret)
+                const struct contents_events *events, struct contents **ret)
 {
     struct contents *contents = calloc(1, sizeof(*contents));
 
@@ -381,15 +422,20 @@ contents_create(struct app *app, const char *id, const char *iss,
         return -ENOMEM;
     }
     contents->app = app;
+    contents->events = *events;
     TAILQ_INIT(&contents->all);
     TAILQ_INIT(&contents->work);
     TAILQ_INIT(&contents->unsent);
+    TAILQ_INIT(&contents->watched);
     uv_timer_init(app->loop, &contents->pump);
     uv_timer_init(app->loop, &contents->renewal);
+    uv_timer_init(app->loop, &contents->watch);
     contents->pump.data = contents->renewal.data = contents;
-    contents->handles = 2;
-    uv_timer_start(&contents->renewal, on_renewal, CONTENTS_RENEW_MS,
-                   CONTENTS_RENEW_MS);
+    contents->watch.data = contents;
+    contents->handles = 3;
+    contents->swept = catalog_moves(app->catalog);
+    uv_timer_start(&contents->renewal, on_renewal,
+                   app_random(CONTENTS_RENEW_MS), CONTENTS_RENEW_MS);
     *ret = contents;
     return 0;
 }
@@ -428,4 +474,5 @@ contents_free(struct contents *contents)
     contents->dead = true;
     uv_close((uv_handle_t *)&contents->pump, on_closed);
     uv_close((uv_handle_t *)&contents->renewal, on_closed);
+    uv_close((uv_handle_t *)&contents->watch, on_closed);
 }

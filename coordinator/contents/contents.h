@@ -18,33 +18,42 @@
 #include "coordinator/sites/sync_codec.h"
 
 #define CONTENTS_MAX 65536      /* of one site */
+#define CONTENTS_OFFERS_MAX 64  /* files with the same bytes; no more count */
 #define CONTENTS_HOLDERS_MAX 64 /* known of one content */
 #define CONTENTS_READS_MAX 512  /* asked of the store at a time */
 #define CONTENTS_SLICE_HASHES 4096
 #define CONTENTS_SAMPLED 64      /* looked at for one sample */
 #define CONTENTS_SUB_MS 60000    /* a path not named for so long is replaced */
 #define CONTENTS_RENEW_MS 10000  /* a slice of all is renewed in the store */
-#define CONTENTS_RENEW_ROUNDS 30 /* so each once in five minutes */
+#define CONTENTS_RENEW_ROUNDS 30 /* so each once in five minutes, */
+#define CONTENTS_RENEW_FEW 64    /* more often where there are few in all */
 
 struct contents;
 
+struct contents_events {
+    void (*on_unsent)(void *arg); /* there is something to tell the site */
+    void *arg;
+};
+
 /* id, iss: the site's. */
 int contents_create(struct app *app, const char *id, const char *iss,
+                    const struct contents_events *events,
                     struct contents **ret);
 void contents_free(struct contents *contents);
 
 /*
- * An instance (bit 0 ..) offers a content, or does so no longer.  A content
- * that none offers is released.
+ * An instance (0 ..) offers a content at a path, or does so no longer.  A
+ * content that none offers at any is released.  recent: the instance was known
+ * before, so that all requests for a path that is new are of late.
  */
 void contents_offer(struct contents *contents, unsigned instance,
-                    const struct sync_entry *entry);
+                    const struct sync_entry *entry, bool recent);
 /* The instance starts over: what it offered has to be offered again. */
 void contents_forget_offers(struct contents *contents, unsigned instance);
 
-/* By hex root; no content of this site: ignored. */
-void contents_held(struct contents *contents, const char *root);
-void contents_node_changed(struct contents *contents, struct node *node);
+/* Nodes came or went: see catalog.h. */
+void contents_nodes_moved(struct contents *contents);
+/* Its memory is about to be freed; NULL: that of all. */
 void contents_node_forget(struct contents *contents, struct node *node);
 /* The store is up (again); fresh: it has to be told everything. */
 void contents_refresh(struct contents *contents, bool fresh);

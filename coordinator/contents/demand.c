@@ -25,39 +25,25 @@ faded(double value, int64_t since_ms, int64_t now_ms, double over_ms)
                : value * exp(-(double)(now_ms - since_ms) / over_ms);
 }
 
-void
-demand_take(struct demand *demand, unsigned instance, uint64_t counter,
-            bool recent, uint64_t size, int64_t now_ms)
+uint64_t
+demand_grown(uint64_t last, uint64_t counter)
 {
-    uint8_t bit = (uint8_t)(1u << instance);
-    uint64_t last = demand->counter[instance], grown;
+    uint64_t grown = counter >= last ? counter - last : counter;
+
+    return grown < DEMAND_STEP_MAX ? grown : DEMAND_STEP_MAX;
+}
+
+void
+demand_add(struct demand *demand, uint64_t requests, uint64_t size,
+           int64_t now_ms)
+{
     double window = window_ms(size);
 
-    demand->counter[instance] = counter;
-    if ((demand->known & bit) == 0) {
-        demand->known |= bit;
-        last = recent ? 0 : counter;
-    }
-    grown = counter >= last ? counter - last : counter;
-    if (grown > DEMAND_STEP_MAX)
-        grown = DEMAND_STEP_MAX;
     demand->rate = faded(demand->rate, demand->at_ms, now_ms, window);
     demand->hour = faded(demand->hour, demand->at_ms, now_ms, DEMAND_HOUR_MS);
     demand->at_ms = now_ms;
-    demand->rate += (double)grown / (window / 1000);
-    demand->hour += (double)grown;
-}
-
-void
-demand_restart(struct demand *demand, unsigned instance)
-{
-    demand->counter[instance] = 0;
-}
-
-void
-demand_forget(struct demand *demand, unsigned instance)
-{
-    demand->known &= (uint8_t) ~(1u << instance);
+    demand->rate += (double)requests / (window / 1000);
+    demand->hour += (double)requests;
 }
 
 double
@@ -106,7 +92,7 @@ demand_wanted(struct demand *demand, uint64_t size,
 
     if (demand->wanted == 0)
         demand->wanted = (uint8_t)offer->least;
-    if (up > demand->wanted) {
+    if (up > demand->wanted && now_ms >= demand->yielded_ms) {
         demand->wanted = (uint8_t)up;
         demand->low_ms = 0;
     } else if (demand->wanted > offer->most) {
@@ -124,10 +110,12 @@ demand_wanted(struct demand *demand, uint64_t size,
 }
 
 bool
-demand_yield(struct demand *demand, const struct demand_offer *offer)
+demand_yield(struct demand *demand, const struct demand_offer *offer,
+             int64_t now_ms)
 {
     if (demand->wanted <= offer->least)
         return false;
     demand->wanted--;
+    demand->yielded_ms = now_ms + DEMAND_YIELD_MS;
     return true;
 }

@@ -24,7 +24,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DEMAND_INSTANCES 8
 #define DEMAND_CLIENT_BPS (8.0 * 1024 * 1024)
 #define DEMAND_WINDOW_MIN_MS 10000
 #define DEMAND_WINDOW_MAX_MS 600000
@@ -32,6 +31,7 @@
 #define DEMAND_LOAD_DOWN 0.3
 #define DEMAND_HOLD_MS 240000
 #define DEMAND_DOWN_MS 60000
+#define DEMAND_YIELD_MS 60000
 #define DEMAND_HOUR_MS 3600000
 /* A counter that grows by more in one step is taken to have grown by this: a
  * site can draw nodes to its own contents, but not for long. */
@@ -39,26 +39,20 @@
 
 /* All zero: nothing is known. */
 struct demand {
-    uint64_t counter[DEMAND_INSTANCES]; /* as heard last */
-    uint8_t known;                      /* instances that were heard */
-    uint8_t wanted;                     /* nodes; 0: not decided yet */
-    int64_t at_ms;                      /* of rate and hour */
-    double rate;                        /* q, requests per second */
-    double hour;                        /* requests of the last hour, faded */
-    int64_t low_ms;                     /* since when less would do; 0: not */
+    uint8_t wanted;     /* nodes; 0: not decided yet */
+    int64_t at_ms;      /* of rate and hour */
+    double rate;        /* q, requests per second */
+    double hour;        /* requests of the last hour, faded */
+    int64_t yielded_ms; /* no rise before */
+    int64_t low_ms;     /* since when less would do; 0: not */
 };
 
-/*
- * An instance's counter.  recent: one that was not known before counts wholly
- * (a content that is offered only now); else it is where counting begins.  A
- * counter that is less than before has begun again.
- */
-void demand_take(struct demand *demand, unsigned instance, uint64_t counter,
-                 bool recent, uint64_t size, int64_t now_ms);
-/* The instance has begun again at 0. */
-void demand_restart(struct demand *demand, unsigned instance);
-/* Nothing is known of the instance any more. */
-void demand_forget(struct demand *demand, unsigned instance);
+/* By how much a counter has grown; one that is less than before has begun again
+ * at 0.  At most DEMAND_STEP_MAX. */
+uint64_t demand_grown(uint64_t last, uint64_t counter);
+/* So many requests more. */
+void demand_add(struct demand *demand, uint64_t requests, uint64_t size,
+                int64_t now_ms);
 
 /* Requests per second, now. */
 double demand_rate(const struct demand *demand, uint64_t size, int64_t now_ms);
@@ -76,8 +70,9 @@ void demand_found(struct demand *demand, unsigned holders,
  * the least. */
 unsigned demand_wanted(struct demand *demand, uint64_t size,
                        const struct demand_offer *offer, int64_t now_ms);
-/* Another content needs the room of one: gives up one beyond the least.  False:
- * there is none. */
-bool demand_yield(struct demand *demand, const struct demand_offer *offer);
+/* Another content needs the room of one: gives up one beyond the least, and
+ * wants no more for DEMAND_YIELD_MS.  False: there is none. */
+bool demand_yield(struct demand *demand, const struct demand_offer *offer,
+                  int64_t now_ms);
 
 #endif

@@ -35,10 +35,23 @@ placement_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     return ol_rendezvous_score(salt, root, node->id, node->weight);
 }
 
+uint64_t
+placement_room(uint64_t free, uint64_t promised)
+{
+    return free > promised ? free - promised : 0;
+}
+
+bool
+placement_fits(const struct placement_node *node, uint64_t size)
+{
+    return node->takes && (node->keeps || node->room >= size);
+}
+
 size_t
 placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
-               const struct placement_node *nodes, size_t count, size_t wanted,
-               size_t ret[PLACEMENT_HOLDERS_MAX], double *ret_min)
+               uint64_t size, const struct placement_node *nodes, size_t count,
+               size_t wanted, size_t ret[PLACEMENT_HOLDERS_MAX],
+               double *ret_min)
 {
     double scores[PLACEMENT_HOLDERS_MAX] = {0}, score;
     size_t picked = 0, at;
@@ -46,7 +59,7 @@ placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     if (wanted > PLACEMENT_HOLDERS_MAX)
         wanted = PLACEMENT_HOLDERS_MAX;
     for (size_t i = 0; i < count; i++) {
-        if (!nodes[i].usable)
+        if (!placement_fits(&nodes[i], size))
             continue;
         score = placement_score(salt, root, &nodes[i]);
         for (at = picked; at > 0 && scores[at - 1] < score; at--)

@@ -11,7 +11,7 @@
 
 #include "offload/rendezvous.h"
 
-#define PLACEMENT_HOLDERS_MAX 16
+#define PLACEMENT_HOLDERS_MAX 24
 
 /*
  * A node's weight grows with the logarithms of its capacity (bytes) and rate
@@ -24,21 +24,27 @@ double placement_weight(uint64_t capacity, uint64_t rate);
 struct placement_node {
     const uint8_t *id; /* 32 raw bytes */
     double weight;
-    bool usable; /* alive, and has room for the content */
+    uint64_t room; /* bytes: placement_room */
+    bool takes;    /* alive, and may hold contents of the site */
+    bool keeps;    /* holds some of it: needs no further room */
 };
+
+/* What is left of a node's free space once it has what it was promised. */
+uint64_t placement_room(uint64_t free, uint64_t promised);
+bool placement_fits(const struct placement_node *node, uint64_t size);
 
 double placement_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
                        const struct placement_node *node);
 
 /*
- * Writes the positions of the `wanted` usable nodes with the highest scores,
+ * Writes the positions of the `wanted` nodes that fit with the highest scores,
  * best first, and returns how many there are.  *ret_min is the lowest of their
  * scores: a node that comes later belongs to them if it beats that.
  */
 size_t placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
-                      const struct placement_node *nodes, size_t count,
-                      size_t wanted, size_t ret[PLACEMENT_HOLDERS_MAX],
-                      double *ret_min);
+                      uint64_t size, const struct placement_node *nodes,
+                      size_t count, size_t wanted,
+                      size_t ret[PLACEMENT_HOLDERS_MAX], double *ret_min);
 
 /* Best first: complete ones, then by score; at most `max` are kept. */
 struct placement_holder {

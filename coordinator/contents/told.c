@@ -15,6 +15,7 @@ unsent_set(struct contents *contents, struct content *c, uint8_t mask)
 
     if (added == 0)
         return;
+    contents->events.on_unsent(contents->events.arg);
     if (c->unsent == 0)
         TAILQ_INSERT_TAIL(&contents->unsent, c, unsent_link);
     c->unsent |= added;

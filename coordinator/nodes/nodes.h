@@ -65,6 +65,11 @@ struct node {
     int64_t audit_next_ms; /* audit.c's: not before, here */
     uint64_t version;      /* of its last change */
     struct beat *held;     /* heartbeat.c's */
+    /* contents/'s: bytes that it is to take and has not; how often contents
+     * refer to it; when it last came or went, 0: never. */
+    uint64_t promised, moved;
+    unsigned users;
+    TAILQ_ENTRY(node) moved_link;
     TAILQ_ENTRY(node) link;
 };
 

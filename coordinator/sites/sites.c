@@ -7,10 +7,12 @@
 #include "coordinator/sites/sites.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/contents/catalog.h"
 #include "coordinator/sites/site.h"
 #include "net/log.h"
 #include "offload/encoding.h"
@@ -18,10 +20,18 @@
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 
+#define WHEEL_SLOTS 256 /* of one tick each: more than SITES_LOOK_MS */
+
+TAILQ_HEAD(site_list, site);
+
 struct sites {
     struct app *app;
-    TAILQ_HEAD(site_list, site) list;
-    size_t count;
+    void *tree; /* of tsearch, by id */
+    struct site_list list, wheel[WHEEL_SLOTS];
+    int64_t turned; /* ticks that the wheel has seen */
+    size_t count, leased;
+    unsigned asked;            /* leases, in this tick */
+    unsigned fetches, retries; /* documents under way */
     uv_timer_t tick;
     size_t page;
     bool paging;
@@ -36,17 +46,54 @@ site_id(const char *iss, char ret[SITE_ID_CHARS + 1])
     ol_hex_encode(ret, hash, sizeof(hash));
 }
 
+static int
+site_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct site *)a)->id, ((const struct site *)b)->id);
+}
+
 static struct site *
 site_find(struct sites *sites, const char *id)
 {
-    struct site *site;
+    struct site key, **found;
 
-    TAILQ_FOREACH(site, &sites->list, link)
-    {
-        if (strcmp(site->id, id) == 0)
-            return site;
-    }
-    return NULL;
+    if (strlen(id) != SITE_ID_CHARS)
+        return NULL;
+    memcpy(key.id, id, sizeof(key.id));
+    found = tfind(&key, &sites->tree, site_compare);
+    return found == NULL ? NULL : *found;
+}
+
+/* When it is looked at: a wheel of ticks, as sites have next to nothing to do.
+ */
+
+static void
+site_schedule(struct site *site, int64_t due_ms)
+{
+    struct sites *sites = site->app->sites;
+    int64_t tick = due_ms / SITES_TICK_MS + 1;
+
+    if (tick <= sites->turned)
+        tick = sites->turned + 1;
+    TAILQ_REMOVE(&sites->wheel[site->slot], site, wheel_link);
+    site->due_ms = due_ms;
+    site->slot = (unsigned)(tick % WHEEL_SLOTS);
+    TAILQ_INSERT_TAIL(&sites->wheel[site->slot], site, wheel_link);
+}
+
+void
+site_wake(struct site *site)
+{
+    int64_t now = app_ticks_ms();
+
+    if (site->due_ms > now)
+        site_schedule(site, now);
+}
+
+static void
+on_unsent(void *arg)
+{
+    site_wake(arg);
 }
 
 /* Pushing begins and ends with the lease. */
@@ -61,12 +108,26 @@ syncs_stop(struct site *site)
     site_document_clear(&site->document);
 }
 
+/* A document is no longer under way. */
+static void
+document_done(struct site *site)
+{
+    site->app->sites->fetches--;
+    site->app->sites->retries -= site->retrying;
+    site->retrying = false;
+}
+
 static void
 site_begin(struct site *site)
 {
-    if (contents_create(site->app, site->id, site->iss, &site->contents) != 0)
+    const struct contents_events events = {on_unsent, site};
+
+    if (contents_create(site->app, site->id, site->iss, &events,
+                        &site->contents) != 0)
         return;
     site->leased = true;
+    site->app->sites->leased++;
+    site->begun_ms = app_ticks_ms();
     site->document_next_ms = 0;
     site->document_failures = 0;
     site->answered_ms = 0;
@@ -79,6 +140,9 @@ site_end(struct site *site)
     if (!site->leased)
         return;
     site->leased = false;
+    site->app->sites->leased--;
+    if (site->fetch != NULL)
+        document_done(site);
     site_fetch_cancel(site->fetch);
     site->fetch = NULL;
     syncs_stop(site);
@@ -90,6 +154,8 @@ static void
 site_remove(struct sites *sites, struct site *site)
 {
     site_end(site);
+    tdelete(site, &sites->tree, site_compare);
+    TAILQ_REMOVE(&sites->wheel[site->slot], site, wheel_link);
     TAILQ_REMOVE(&sites->list, site, link);
     sites->count--;
     free(site);
@@ -123,13 +189,14 @@ on_lease(void *arg, int rc, uint64_t value)
     if (rc != -ECANCELED && (site = site_find(call->sites, call->id)) != NULL) {
         site->asking = false;
         if (rc == 0 && value == 1) {
-            site->lease_until_ms = site->lease_asked_ms + SITES_LEASE_MS;
+            site->lease_until_ms = site->lease_asked_ms + site->lease_life_ms;
             if (!site->leased)
                 site_begin(site);
         } else if (rc == 0 && site->leased) {
             log_info("site %s: another process pushes to it", site->iss);
             site_end(site);
         }
+        site_wake(site);
     }
     free(call);
 }
@@ -137,13 +204,21 @@ on_lease(void *arg, int rc, uint64_t value)
 static void
 lease_ask(struct sites *sites, struct site *site, int64_t now)
 {
-    struct lease_call *call = lease_call(sites, site);
+    size_t life = SITES_LEASE_MS + sites->leased * SITES_LEASE_EACH_MS;
+    struct lease_call *call;
 
-    site->lease_next_ms = now + SITES_RENEW_MS / 2 + app_random(SITES_RENEW_MS);
+    if (++sites->asked > SITES_LEASES)
+        return; /* in the next tick */
+    if (life > SITES_LEASE_MAX_MS)
+        life = SITES_LEASE_MAX_MS;
+    site->lease_life_ms = (unsigned)life;
+    site->lease_next_ms =
+        now + (int64_t)(life / 6 + app_random((unsigned)life / 3));
+    call = lease_call(sites, site);
     if (call == NULL)
         return;
     site->lease_asked_ms = now;
-    if (store_lease(site->app->store, site->id, SITES_LEASE_MS, on_lease,
+    if (store_lease(site->app->store, site->id, site->lease_life_ms, on_lease,
                     call) != 0)
         free(call);
     else
@@ -168,14 +243,12 @@ on_forget(void *arg, int rc, uint64_t value)
 }
 
 static void
-site_give_up(struct site *site)
+site_give_up(struct site *site, const char *why)
 {
     struct sites *sites = site->app->sites;
     struct lease_call *call;
 
-    log_info("site %s: left to other processes, since this one cannot read its "
-             "keys and document",
-             site->iss);
+    log_info("site %s: left to other processes, since %s", site->iss, why);
     site_end(site);
     store_lease_drop(site->app->store, site->id);
     site->lease_next_ms =
@@ -216,6 +289,16 @@ document_take(struct site *site, struct site_document *document)
     }
 }
 
+/* The sync URLs are asked for again when they fail; that they can be read is
+ * not enough. */
+static bool
+site_is_silent(const struct site *site, int64_t now)
+{
+    int64_t since = site->answered_ms != 0 ? site->answered_ms : site->begun_ms;
+
+    return now - since > SITES_SILENT_MS;
+}
+
 static void
 on_document(void *arg, int rc, struct site_document *document, const char *why)
 {
@@ -223,11 +306,15 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
     struct site *site = arg;
     int64_t now = app_ticks_ms(), wait = BACKOFF_MIN_MS;
 
+    document_done(site);
     site->fetch = NULL;
+    site_wake(site);
     if (rc == 0) {
         site->document_failures = 0;
         site->document_next_ms = now + SITES_DOCUMENT_MS;
         document_take(site, document);
+        if (site_is_silent(site, now))
+            site_give_up(site, "none of its sync URLs answers");
         return;
     }
     log_limited(&refused, LOG_WARN_, "site %s: %s", site->iss, why);
@@ -238,7 +325,7 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
         site->document_failures++;
     if (site->document_failures >= SITES_FAILURES &&
         (site->answered_ms == 0 || now - site->answered_ms > SITES_SILENT_MS)) {
-        site_give_up(site);
+        site_give_up(site, "this one cannot read its keys and document");
         return;
     }
     if (wait > BACKOFF_MAX_MS)
@@ -249,10 +336,22 @@ on_document(void *arg, int rc, struct site_document *document, const char *why)
 static void
 document_fetch(struct site *site, int64_t now)
 {
+    struct sites *sites = site->app->sites;
+
+    if (sites->fetches >= SITES_FETCHES ||
+        (site->document_failures > 0 && sites->retries >= SITES_RETRIES)) {
+        site->document_next_ms = now + app_random(BACKOFF_MIN_MS);
+        return;
+    }
     site->document_ms = now;
     if (site_fetch_start(site->app, site->iss, on_document, site,
-                         &site->fetch) != 0)
+                         &site->fetch) != 0) {
         site->document_next_ms = now + BACKOFF_MIN_MS + app_random(1000);
+        return;
+    }
+    site->retrying = site->document_failures > 0;
+    sites->fetches++;
+    sites->retries += site->retrying;
 }
 
 void
@@ -262,6 +361,7 @@ site_refetch(struct site *site)
 
     if (next < site->document_next_ms)
         site->document_next_ms = next;
+    site_wake(site);
 }
 
 static void
@@ -278,21 +378,57 @@ site_tick(struct sites *sites, struct site *site, int64_t now)
             sync_tick(site->syncs[i], now);
 }
 
+static int64_t
+site_due(const struct site *site, int64_t now)
+{
+    int64_t due = now + SITES_LOOK_MS, sync;
+
+    if (!site->asking && site->lease_next_ms < due)
+        due = site->lease_next_ms;
+    if (!site->leased)
+        return due;
+    if (site->fetch == NULL && site->document_next_ms < due)
+        due = site->document_next_ms;
+    for (unsigned i = 0; i < SITE_INSTANCES; i++) {
+        sync = site->syncs[i] == NULL ? due : sync_due(site->syncs[i]);
+        if (sync < due)
+            due = sync;
+    }
+    return due;
+}
+
+static void
+slot_tick(struct sites *sites, struct site_list *slot, int64_t now)
+{
+    struct site *site = TAILQ_FIRST(slot), *next;
+
+    for (; site != NULL; site = next) {
+        next = TAILQ_NEXT(site, wheel_link);
+        if (site->due_ms > now)
+            continue; /* it is here for a later turn */
+        if (site->gone_ms != 0 && now - site->gone_ms > SITES_GONE_MS) {
+            site_remove(sites, site);
+        } else {
+            site_tick(sites, site, now);
+            site_schedule(site, site_due(site, now));
+        }
+    }
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
     struct sites *sites = timer->data;
-    int64_t now = app_ticks_ms();
-    struct site *site, *next;
+    int64_t now = app_ticks_ms(), until = now / SITES_TICK_MS;
 
     if (!store_is_up(sites->app->store))
         return;
-    for (site = TAILQ_FIRST(&sites->list); site != NULL; site = next) {
-        next = TAILQ_NEXT(site, link);
-        if (site->gone_ms != 0 && now - site->gone_ms > SITES_GONE_MS)
-            site_remove(sites, site);
-        else
-            site_tick(sites, site, now);
+    sites->asked = 0;
+    if (until - sites->turned > WHEEL_SLOTS)
+        sites->turned = until - WHEEL_SLOTS;
+    while (sites->turned < until) {
+        sites->turned++;
+        slot_tick(sites, &sites->wheel[sites->turned % WHEEL_SLOTS], now);
     }
 }
 
@@ -312,7 +448,13 @@ site_add(struct sites *sites, const char *id, const char *iss)
     site->app = sites->app;
     memcpy(site->id, id, strnlen(id, SITE_ID_CHARS));
     strcpy(site->iss, iss);
+    if (tsearch(site, &sites->tree, site_compare) == NULL) {
+        free(site);
+        return;
+    }
     TAILQ_INSERT_TAIL(&sites->list, site, link);
+    TAILQ_INSERT_TAIL(&sites->wheel[0], site, wheel_link);
+    site_schedule(site, app_ticks_ms());
     sites->count++;
 }
 
@@ -375,6 +517,7 @@ sites_refresh(struct sites *sites, bool fresh)
         site->asking = false;
         site->lease_next_ms = 0;
         site->gone_ms = 0;
+        site_wake(site);
         if (fresh)
             store_site_put(sites->app->store, site->id, site->iss, app_now(),
                            on_put, NULL);
@@ -393,13 +536,7 @@ sites_refresh(struct sites *sites, bool fresh)
 void
 sites_held(struct sites *sites, const char *root)
 {
-    struct site *site;
-
-    TAILQ_FOREACH(site, &sites->list, link)
-    {
-        if (site->leased)
-            contents_held(site->contents, root);
-    }
+    catalog_held(sites->app->catalog, root);
 }
 
 void
@@ -407,10 +544,25 @@ sites_node_changed(struct sites *sites, struct node *node)
 {
     struct site *site;
 
+    catalog_moved(sites->app->catalog, node);
+    TAILQ_FOREACH(site, &sites->list, link)
+    {
+        if (!site->leased)
+            continue;
+        contents_nodes_moved(site->contents);
+        site_wake(site); /* it is to be told */
+    }
+}
+
+void
+sites_forget_nodes(struct sites *sites)
+{
+    struct site *site;
+
     TAILQ_FOREACH(site, &sites->list, link)
     {
         if (site->leased)
-            contents_node_changed(site->contents, node);
+            contents_node_forget(site->contents, NULL);
     }
 }
 
@@ -419,6 +571,9 @@ sites_node_forget(struct sites *sites, struct node *node)
 {
     struct site *site;
 
+    catalog_forget(sites->app->catalog, node);
+    if (node->users == 0)
+        return;
     TAILQ_FOREACH(site, &sites->list, link)
     {
         if (site->leased)
@@ -431,13 +586,11 @@ sites_sample(const struct sites *sites, uint32_t random,
              struct sites_sample *ret)
 {
     const struct site *site, *found = NULL;
-    size_t count = 0;
+    size_t count;
 
-    TAILQ_FOREACH(site, &sites->list, link)
-    count += site->leased;
-    if (count == 0)
+    if (sites->leased == 0)
         return false;
-    count = random % count;
+    count = random % sites->leased;
     TAILQ_FOREACH(site, &sites->list, link)
     {
         if (site->leased && count-- == 0) {
@@ -465,8 +618,15 @@ sites_create(struct app *app, struct sites **ret)
 
     if (sites == NULL)
         return -ENOMEM;
+    if (catalog_create(app, &app->catalog) != 0) {
+        free(sites);
+        return -ENOMEM;
+    }
     sites->app = app;
+    sites->turned = app_ticks_ms() / SITES_TICK_MS;
     TAILQ_INIT(&sites->list);
+    for (unsigned i = 0; i < WHEEL_SLOTS; i++)
+        TAILQ_INIT(&sites->wheel[i]);
     uv_timer_init(app->loop, &sites->tick);
     sites->tick.data = sites;
     uv_timer_start(&sites->tick, on_tick, SITES_TICK_MS, SITES_TICK_MS);
@@ -492,5 +652,7 @@ sites_free(struct sites *sites)
             store_lease_drop(sites->app->store, site->id);
         site_remove(sites, site);
     }
+    catalog_free(sites->app->catalog);
+    sites->app->catalog = NULL;
     uv_close((uv_handle_t *)&sites->tick, on_closed);
 }

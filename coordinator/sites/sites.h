@@ -15,13 +15,24 @@
 
 #define SITE_ID_CHARS OL_HEX_LEN(OL_HASH_BYTES)
 #define SITES_TICK_MS 50
+/* A site is looked at when something is due, and this often anyway. */
+#define SITES_LOOK_MS 1000
+/* The more sites a process pushes to, the longer its leases, so that renewing
+ * them costs the store no more than some 150 writes a second. */
 #define SITES_LEASE_MS 6000
-#define SITES_RENEW_MS 2000
+#define SITES_LEASE_EACH_MS 12
+#define SITES_LEASE_MAX_MS 30000
+#define SITES_LEASES 64 /* asked for in one tick */
+/* Documents under way; of sites that failed before, so that these never keep
+ * others from being read. */
+#define SITES_FETCHES 128
+#define SITES_RETRIES 64
 /* A site's keys and document are read again after this, or when they fail. */
 #define SITES_DOCUMENT_MS 1800000
 #define SITES_REFETCH_MS 60000
-/* A process that cannot read it so often, nor is answered by an instance for so
- * long, leaves the site to others, and stays out for a while. */
+/* A process that cannot read it so often, or can, but is answered by no
+ * instance for so long, leaves the site to others, and stays out for a while.
+ */
 #define SITES_FAILURES 3
 #define SITES_SILENT_MS 60000
 #define SITES_OUT_MS 60000
@@ -55,6 +66,8 @@ bool sites_sample(const struct sites *sites, uint32_t random,
                   struct sites_sample *ret);
 
 void sites_node_changed(struct sites *sites, struct node *node);
+/* All of them: cheaper than one by one. */
+void sites_forget_nodes(struct sites *sites);
 void sites_node_forget(struct sites *sites, struct node *node);
 
 #endif

@@ -33,6 +33,7 @@
 #define SYNC_BACKOFF_MS 500
 #define SYNC_BACKOFF_MAX_MS 30000
 #define SYNC_STORE_MS 5000 /* how often the store is told */
+#define SYNC_SAME_MS 15000 /* of as many contents as before */
 #define SYNC_CLOCK_S 5     /* a Date that differs more is believed */
 
 enum phase { SYNC_LEARN, SYNC_FULL, SYNC_LIVE };
@@ -75,13 +76,13 @@ static struct log_kind sync_troubles = {.name = "syncs"};
 /* What there is to tell of nodes. */
 
 static size_t
-nodes_alive(const struct sync *sync)
+nodes_listed(const struct sync *sync)
 {
     struct node *node = nodes_first(sync->site->app->nodes);
     size_t count = 0;
 
     for (; node != NULL; node = nodes_next(node))
-        count += node->alive;
+        count += node_is_listed(node);
     return count;
 }
 
@@ -92,7 +93,7 @@ nodes_take(struct sync *sync, struct sync_body *body, bool with_gone)
 
     node = nodes_changed_after(sync->site->app->nodes, sync->nodes_seen);
     for (; node != NULL; node = nodes_next(node)) {
-        if (node->alive) {
+        if (node_is_listed(node)) {
             if (body->node_count == SYNC_NODES)
                 return;
             body->nodes[body->node_count++] =
@@ -132,7 +133,7 @@ full_start(struct sync *sync)
     size_t contents = contents_full_start(sync->site->contents, sync->index);
 
     sync->nodes_seen = 0;
-    sync->node_parts = parts_of(nodes_alive(sync), SYNC_NODES);
+    sync->node_parts = parts_of(nodes_listed(sync), SYNC_NODES);
     sync->parts = parts_of(contents, SYNC_CONTENTS) + sync->node_parts;
     if (contents > 0 && sync->node_parts > 0)
         sync->parts--; /* the last part with nodes has contents, too */
@@ -295,9 +296,12 @@ synced_store(struct sync *sync, const struct sync_answer *answer, int64_t now)
                                       .contents =
                                           contents_count(site->contents)};
 
-    if (now - site->synced_ms < SYNC_STORE_MS)
+    if (now - site->synced_ms < SYNC_STORE_MS ||
+        (record.contents == site->synced_contents &&
+         now - site->synced_ms < SYNC_SAME_MS))
         return;
     site->synced_ms = now;
+    site->synced_contents = record.contents;
     store_site_synced(site->app->store, site->id, &record);
 }
 
@@ -381,7 +385,8 @@ answer_take(struct sync *sync, const struct sync_answer *answer,
     }
     /* One that was overtaken has nothing new, and may name what is gone. */
     for (size_t i = 0; i < answer->count && answer->clock >= sync->ack; i++)
-        contents_offer(sync->site->contents, sync->index, &answer->entries[i]);
+        contents_offer(sync->site->contents, sync->index, &answer->entries[i],
+                       sync->phase != SYNC_LEARN);
     phase_next(sync, answer, seq);
     if (sync->phase == SYNC_FULL)
         sync->next_ms = now + SYNC_PART_MS;
@@ -427,6 +432,7 @@ on_answer(struct fetch *fetch, const struct fetch_result *result, void *arg)
 
     (void)fetch;
     x->fetch = NULL;
+    site_wake(sync->site);
     if (result->error != 0) {
         sync_failed(sync, result->text);
         return;
@@ -511,6 +517,7 @@ on_seq(void *arg, int rc, uint64_t seq)
     sync->asking = false;
     if (sync_reap(sync))
         return;
+    site_wake(sync->site);
     if (rc == 0) {
         sync->site->gone_ms = 0;
         sync_send(sync, seq);
@@ -546,6 +553,16 @@ sync_tick(struct sync *sync, int64_t now)
         sync->asking = true;
     else
         sync->next_ms = now + SYNC_BACKOFF_MS;
+}
+
+int64_t
+sync_due(const struct sync *sync)
+{
+    if (sync->asking || sync->quick.fetch != NULL ||
+        (sync->held.fetch != NULL && sync->phase == SYNC_LIVE &&
+         !has_news(sync)))
+        return INT64_MAX;
+    return sync->next_ms;
 }
 
 void

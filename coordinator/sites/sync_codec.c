@@ -124,9 +124,11 @@ decode_entry(const json_t *obj, struct sync_entry *ret, struct ol_error *err)
     ret->sub = "";
     ret->size = ret->demand = 0;
     ret->has_infohash = false;
-    if (rc != 0 || ret->gone)
+    if (rc != 0)
         return rc;
     rc = ol_json_string(obj, "sub", OL_SUB_MAX, &ret->sub, err);
+    if (ret->gone)
+        return decode_optional(rc);
     if (rc == 0)
         rc = ol_json_uint(obj, "size", OL_CONTENT_MAX, &ret->size, err);
     if (rc == 0 && (ret->sub[0] != '/' || ret->size == 0))

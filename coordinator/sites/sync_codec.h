@@ -55,7 +55,7 @@ json_t *sync_encode(const struct sync_body *body);
 
 struct sync_entry {
     uint8_t root[OL_HASH_BYTES];
-    const char *sub; /* "" if gone */
+    const char *sub; /* if gone perhaps "": all of that root */
     uint64_t size;
     uint64_t demand; /* requests, in all of this epoch */
     uint8_t infohash[OL_SHA1_BYTES];

@@ -6,7 +6,8 @@ use Origin;
 
 my $t = Offload::Test->new;
 my $redis = $t->redis;
-my $c = $t->coordinator(redis => $redis, args => [ '--holders', 1 ]);
+my $c = $t->coordinator(redis => $redis,
+    args => [ '--holders', 1, '--holders-max', 1 ]);
 my @nodes = map { $t->node(coordinator => $c) } 1 .. 2;
 my $origin = Origin->new($t, $c);
 $origin->join;

@@ -8,7 +8,7 @@ use Stranger;
 
 my $t = Offload::Test->new;
 my $redis = $t->redis;
-my @one = (redis => $redis, args => [ '--holders', 1 ]);
+my @one = (redis => $redis, args => [ '--holders', 1, '--holders-max', 1 ]);
 my $c = $t->coordinator(@one);
 my $d = $t->coordinator(@one, key => $t->dir . '/coordinator-1.pem');
 my $store = $redis->cli('GET', 'store');

@@ -7,7 +7,8 @@ use Origin;
 
 my $t = Offload::Test->new;
 my $redis = $t->redis;
-my $c = $t->coordinator(redis => $redis, args => [ '--holders', 2 ]);
+my $c = $t->coordinator(redis => $redis,
+    args => [ '--holders', 2, '--holders-max', 2 ]);
 my @nodes = map { $t->node(coordinator => $c) } 1 .. 3;
 my $origin = Origin->new($t, $c);
 $origin->join;

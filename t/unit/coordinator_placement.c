@@ -10,6 +10,7 @@
 #define NODES 40
 #define CONTENTS 2000
 #define WANTED 3
+#define SIZE 1000
 
 static const uint8_t salt[OL_SALT_BYTES] = "a salt, 16 bytes";
 static uint8_t ids[NODES][32], roots[CONTENTS][32];
@@ -27,7 +28,8 @@ fill(uint8_t *dst, unsigned seed)
 static size_t
 pick(unsigned content, size_t ret[PLACEMENT_HOLDERS_MAX], double *min)
 {
-    return placement_pick(salt, roots[content], nodes, NODES, WANTED, ret, min);
+    return placement_pick(salt, roots[content], SIZE, nodes, NODES, WANTED, ret,
+                          min);
 }
 
 static bool
@@ -70,9 +72,9 @@ test_change(void)
 
     for (unsigned c = 0; c < CONTENTS; c++) {
         pick(c, before, &min);
-        nodes[7].usable = false;
+        nodes[7].takes = false;
         pick(c, after, &min);
-        nodes[7].usable = true;
+        nodes[7].takes = true;
         for (size_t i = 0; i < WANTED; i++) {
             moved += !contains(after, WANTED, before[i]);
             needless += before[i] != 7 && !contains(after, WANTED, before[i]);
@@ -122,18 +124,26 @@ test_edges(void)
     size_t got[PLACEMENT_HOLDERS_MAX];
     double min = 1;
 
-    is_int(placement_pick(salt, roots[0], nodes, 0, 3, got, &min), 0,
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, 0, 3, got, &min), 0,
            "no nodes, no holders");
     ok(min == 0, "whom any node beats");
-    is_int(placement_pick(salt, roots[0], nodes, 2, 3, got, &min), 2,
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, 2, 3, got, &min), 2,
            "two nodes, two holders");
-    is_int(placement_pick(salt, roots[0], nodes, NODES, 100, got, &min),
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, NODES, 100, got, &min),
            PLACEMENT_HOLDERS_MAX, "not more than the most");
     for (size_t i = 0; i < NODES; i++)
-        nodes[i].usable = i == 5;
-    is_int(placement_pick(salt, roots[0], nodes, NODES, 3, got, &min), 1,
+        nodes[i].takes = i == 5;
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, NODES, 3, got, &min), 1,
            "only usable ones");
     is_int(got[0], 5, "that one");
+    nodes[5].room = SIZE - 1;
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, NODES, 3, got, &min), 0,
+           "only those with room");
+    nodes[5].keeps = true;
+    is_int(placement_pick(salt, roots[0], SIZE, nodes, NODES, 3, got, &min), 1,
+           "or with some of it");
+    is_int(placement_room(10, 3), 7, "room: what is free and not promised");
+    is_int(placement_room(3, 10), 0, "none, if too much was promised");
 }
 
 static void
@@ -154,7 +164,7 @@ main(void)
 {
     for (unsigned i = 0; i < NODES; i++) {
         fill(ids[i], i + 1);
-        nodes[i] = (struct placement_node){ids[i], 5, true};
+        nodes[i] = (struct placement_node){ids[i], 5, SIZE, true, false};
     }
     for (unsigned i = 0; i < CONTENTS; i++)
         fill(roots[i], 1000 + i);

@@ -1,6 +1,6 @@
 /*
- * Demand: up within seconds, down over minutes, no flapping; sums over
- * instances, restarts, and limits; over thousands of random courses.
+ * Demand: up within seconds, down over minutes, no flapping, restarts, and
+ * limits; over thousands of random courses.
  */
 #include "../../coordinator/contents/demand.c"
 
@@ -24,29 +24,17 @@ test_counters(void)
 {
     struct demand d = {0};
 
-    demand_take(&d, 0, 1000, false, 1 << 20, 1);
-    ok(demand_rate(&d, 1 << 20, 1) == 0, "where counting begins is no demand");
-    demand_take(&d, 0, 1010, true, 1 << 20, 1);
+    is_int(demand_grown(1000, 1010), 10, "a counter grows");
+    is_int(demand_grown(1010, 1010), 0, "or does not");
+    is_int(demand_grown(1010, 7), 7, "what is less has begun again");
+    is_int(demand_grown(0, UINT64_MAX >> 11), DEMAND_STEP_MAX,
+           "a wild one grows by so much at most");
+    demand_add(&d, 10, 1 << 20, 1);
     ok(fabs(demand_rate(&d, 1 << 20, 1) - 1) < 1e-9,
        "ten requests in ten seconds' window: one per second");
-    demand_take(&d, 1, 10, true, 1 << 20, 1);
-    ok(fabs(demand_rate(&d, 1 << 20, 1) - 2) < 1e-9,
-       "another instance adds, from 0 if it is recent");
-    demand_take(&d, 0, 10, false, 1 << 20, 1);
-    ok(fabs(demand_rate(&d, 1 << 20, 1) - 3) < 1e-9,
-       "a counter that is less has begun again");
-    demand_restart(&d, 1);
-    demand_take(&d, 1, 20, false, 1 << 20, 1);
-    ok(fabs(demand_rate(&d, 1 << 20, 1) - 5) < 1e-9,
-       "and one of which that is known, even if it is more");
-    demand_forget(&d, 1);
-    demand_take(&d, 1, 500, false, 1 << 20, 1);
-    ok(fabs(demand_rate(&d, 1 << 20, 1) - 5) < 1e-9,
-       "what was forgotten begins anew");
-    ok(fabs(demand_rate(&d, 1 << 20, 10001) - 5 / M_E) < 1e-9, "it fades");
-    demand_take(&d, 2, UINT64_MAX >> 11, true, 1 << 20, 1);
-    ok(demand_rate(&d, 1 << 20, 1) <= 5 + DEMAND_STEP_MAX / 10,
-       "a wild counter counts so much at most");
+    demand_add(&d, 40, 1 << 20, 1);
+    ok(fabs(demand_rate(&d, 1 << 20, 1) - 5) < 1e-9, "more are added");
+    ok(fabs(demand_rate(&d, 1 << 20, 10001) - 5 / M_E) < 1e-9, "they fade");
     ok(demand_rate(&d, 1 << 20, -5) == demand_rate(&d, 1 << 20, 1),
        "a clock that goes back changes nothing");
 }
@@ -57,9 +45,9 @@ test_heat(void)
     struct demand d = {0};
 
     is_int(demand_heat(&d, 5), 0, "no requests, no heat");
-    demand_take(&d, 0, 1, true, 1, 0);
+    demand_add(&d, 1, 1, 0);
     is_int(demand_heat(&d, 0), 1, "one an hour");
-    demand_take(&d, 0, 127, true, 1, 0);
+    demand_add(&d, 126, 1, 0);
     is_int(demand_heat(&d, 0), 7, "127 an hour");
     is_int(demand_heat(&d, DEMAND_HOUR_MS), 5, "an hour later, a third");
 }
@@ -72,7 +60,7 @@ test_one_request(void)
     for (unsigned i = 0; i < 4; i++) {
         struct demand d = {0};
 
-        demand_take(&d, 0, 1, true, sizes[i], 0);
+        demand_add(&d, 1, sizes[i], 0);
         ok(demand_rate(&d, sizes[i], 0) * (double)sizes[i] <=
                    DEMAND_CLIENT_BPS + 1 ||
                sizes[i] > 1ull << 32,
@@ -89,15 +77,17 @@ static int64_t
 course(struct demand *d, uint64_t *counter, uint64_t size, double rate,
        int64_t from, int64_t until, unsigned *ups, unsigned *downs)
 {
+    uint64_t last;
     double due = 0;
     unsigned before, after;
 
     for (; from < until; from += 250) {
         due += rate / 4;
+        last = *counter;
         *counter += (uint64_t)due;
         due -= floor(due);
         before = d->wanted;
-        demand_take(d, 0, *counter, true, size, from);
+        demand_add(d, demand_grown(last, *counter), size, from);
         after = demand_wanted(d, size, &offer, from);
         *ups += before != 0 && after > before;
         *downs += after < before;
@@ -194,15 +184,21 @@ test_found(void)
            "for a while");
     demand_found(&d, 20, &offer);
     is_int(demand_wanted(&d, 1, &offer, 3000), 8, "but only once");
-    ok(demand_yield(&d, &offer), "one beyond the least can be given up");
+    ok(demand_yield(&d, &offer, 3000), "one beyond the least can be given up");
     is_int(demand_wanted(&d, 1, &offer, 3000), 7, "then it is one less");
     is_int(demand_wanted(&d, 1, &few, 3000), 4, "another most holds at once");
     d = (struct demand){0};
-    ok(!demand_yield(&d, &offer), "none of the least");
-    demand_take(&d, 0, 1000000, true, 1 << 20, 1);
+    ok(!demand_yield(&d, &offer, 3000), "none of the least");
+    demand_add(&d, 1000000, 1 << 20, 1);
     is_int(demand_wanted(&d, 1 << 20, &none, 1), 3,
            "nodes that have nothing to spare are no help");
     is_int(demand_wanted(&d, 1 << 20, &offer, 1), 24, "never above the most");
+    ok(demand_yield(&d, &offer, 1), "what is hot can yield, too");
+    is_int(demand_wanted(&d, 1 << 20, &offer, 2), 23,
+           "and does not take it back at once");
+    demand_add(&d, 1000000, 1 << 20, DEMAND_YIELD_MS);
+    is_int(demand_wanted(&d, 1 << 20, &offer, DEMAND_YIELD_MS + 1), 24,
+           "but later");
 }
 
 int
