@@ -79,11 +79,25 @@ placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
     return picked;
 }
 
+/* Candidates. */
+
+#define SPARE_USUAL 4096 /* KiB per second, where it is not known */
+#define SPARE_DOUBLINGS 24
+
+double
+placement_spare_score(double score, uint32_t spare)
+{
+    return score * (1 + log2(spare == 0 ? SPARE_USUAL : spare)) /
+           (1 + SPARE_DOUBLINGS);
+}
+
 static int
 holder_compare(const void *a, const void *b)
 {
     const struct placement_holder *x = a, *y = b;
 
+    if (x->chosen != y->chosen)
+        return x->chosen ? -1 : 1;
     if (x->complete != y->complete)
         return x->complete ? -1 : 1;
     if (x->score != y->score)
@@ -91,9 +105,51 @@ holder_compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
+static bool
+network_is_chosen(const struct placement_holder *holders, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (holders[i].chosen && holders[i].network == holders[at].network)
+            return true;
+    return false;
+}
+
+/* The one with the highest score that knows no weight, complete ones first. */
+static void
+choose_any(struct placement_holder *holders, size_t count)
+{
+    struct placement_holder *best = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        if (!holders[i].chosen &&
+            (best == NULL || (holders[i].complete && !best->complete) ||
+             (holders[i].complete == best->complete &&
+              holders[i].uniform > best->uniform)))
+            best = &holders[i];
+    best->chosen = true;
+}
+
 size_t
 placement_rank(struct placement_holder *holders, size_t count, size_t max)
 {
+    size_t chosen = 0,
+           ranked = max > PLACEMENT_RANDOM ? max - PLACEMENT_RANDOM : max;
+
+    for (size_t i = 0; i < count; i++)
+        holders[i].chosen = count <= max;
     qsort(holders, count, sizeof(*holders), holder_compare);
-    return count < max ? count : max;
+    if (count <= max)
+        return count;
+    for (size_t i = 0; i < count && chosen < ranked; i++) {
+        holders[i].chosen = !network_is_chosen(holders, i);
+        chosen += holders[i].chosen;
+    }
+    for (size_t i = 0; i < count && chosen < ranked; i++) {
+        chosen += !holders[i].chosen;
+        holders[i].chosen = true;
+    }
+    for (; chosen < max; chosen++)
+        choose_any(holders, count);
+    qsort(holders, count, sizeof(*holders), holder_compare);
+    return max;
 }

@@ -46,13 +46,25 @@ size_t placement_pick(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
                       size_t count, size_t wanted,
                       size_t ret[PLACEMENT_HOLDERS_MAX], double *ret_min);
 
-/* Best first: complete ones, then by score; at most `max` are kept. */
+/*
+ * Which holders are offered: best first, complete ones before others, then by
+ * score; at most `max`.  If there are more: first one of each network, the rest
+ * by score, and PLACEMENT_RANDOM of the places by a score that knows no weight,
+ * so that no holder is left out for ever.
+ */
+#define PLACEMENT_RANDOM 3
 struct placement_holder {
     uint32_t number; /* of the node */
     bool complete;
-    double score;
+    double score, uniform;
+    uint64_t network; /* the same for one /24, /48 or name */
+    bool chosen;      /* placement_rank's */
 };
 size_t placement_rank(struct placement_holder *holders, size_t count,
                       size_t max);
+
+/* The score of a holder, by what its node can spare, KiB per second; 0: not
+ * known. */
+double placement_spare_score(double score, uint32_t spare);
 
 #endif

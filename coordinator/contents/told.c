@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#include "offload/netaddr.h"
+#include "offload/origin.h"
+
 void
 unsent_set(struct contents *contents, struct content *c, uint8_t mask)
 {
@@ -37,7 +40,51 @@ unsent_clear(struct contents *contents, struct content *c, uint8_t mask)
         contents->unsent_count[i] -= removed >> i & 1;
 }
 
-/* Candidates: the holders that are alive, best first. */
+/* Candidates: the holders that may be named, best first. */
+
+static uint64_t
+text_hash(const void *text, size_t len)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ ((const uint8_t *)text)[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+/* The /24 or /48 of a node's address, or the name that it goes by. */
+static uint64_t
+node_network(const struct node *node)
+{
+    struct ol_addr addr, network;
+    struct ol_origin origin;
+
+    if (ol_origin_parse(node->url, strlen(node->url), &origin, NULL) != 0)
+        return 0;
+    if (ol_addr_parse(origin.host, &addr) != 0)
+        return text_hash(origin.host, strlen(origin.host));
+    ol_addr_network(&addr, &network);
+    return text_hash(network.bytes, sizeof(network.bytes));
+}
+
+static struct placement_holder
+holder_ranked(const struct contents *contents, const struct content *c,
+              const struct holder *holder, bool choice)
+{
+    const uint8_t *salt = store_salt(contents->app->store);
+    const struct node *node = holder->node;
+    const struct placement_node scored = {.id = node->raw,
+                                          .weight = node->weight};
+    const struct placement_node alike = {.id = node->raw, .weight = 1};
+
+    return (struct placement_holder){
+        .number = node->number,
+        .complete = holder->complete,
+        .score = placement_spare_score(placement_score(salt, c->root, &scored),
+                                       node->spare),
+        .uniform = placement_score(salt, c->root, &alike),
+        .network = choice ? node_network(node) : 0};
+}
 
 void
 candidates_update(struct contents *contents, struct content *c)
@@ -46,18 +93,10 @@ candidates_update(struct contents *contents, struct content *c)
     uint32_t candidates[SYNC_CANDIDATES];
     size_t count = 0;
 
-    for (size_t i = 0; i < c->holder_count; i++) {
-        const struct node *node = c->holders[i].node;
-        const struct placement_node scored = {.id = node->raw,
-                                              .weight = node->weight};
-
-        if (!node->alive)
-            continue;
-        ranked[count].number = node->number;
-        ranked[count].complete = c->holders[i].complete;
-        ranked[count++].score =
-            placement_score(store_salt(contents->app->store), c->root, &scored);
-    }
+    for (size_t i = 0; i < c->holder_count; i++)
+        if (node_is_listed(c->holders[i].node))
+            ranked[count++] = holder_ranked(contents, c, &c->holders[i],
+                                            c->holder_count > SYNC_CANDIDATES);
     count = placement_rank(ranked, count, SYNC_CANDIDATES);
     for (size_t i = 0; i < count; i++) {
         uint32_t flag = ranked[i].complete ? SYNC_HOLDS_ALL : SYNC_ASSIGNED;

@@ -331,6 +331,7 @@ on_booked(void *arg, int rc)
 
     sync->bookings--;
     if (!sync_reap(sync)) {
+        site_wake(sync->site);
         if (rc == 0)
             clock_take(sync, booking->clock, booking->told);
         else
@@ -558,7 +559,7 @@ sync_tick(struct sync *sync, int64_t now)
 int64_t
 sync_due(const struct sync *sync)
 {
-    if (sync->asking || sync->quick.fetch != NULL ||
+    if (sync->asking || sync->bookings > 0 || sync->quick.fetch != NULL ||
         (sync->held.fetch != NULL && sync->phase == SYNC_LIVE &&
          !has_news(sync)))
         return INT64_MAX;

@@ -5,6 +5,8 @@
  */
 #include "../../coordinator/contents/placement.c"
 
+#include <stdlib.h>
+
 #include "tap.h"
 
 #define NODES 40
@@ -149,14 +151,54 @@ test_edges(void)
 static void
 test_rank(void)
 {
-    struct placement_holder list[] = {
-        {4, false, 9}, {3, true, 1}, {2, true, 5}, {1, true, 5}, {5, false, 2}};
+    struct placement_holder list[] = {{.number = 4, .score = 9},
+                                      {3, true, 1, 0, 0, false},
+                                      {2, true, 5, 0, 0, false},
+                                      {1, true, 5, 0, 0, false},
+                                      {5, false, 2, 0, 0, false}};
 
-    is_int(placement_rank(list, 5, 4), 4, "cut to the most");
+    is_int(placement_rank(list, 5, 8), 5, "all, if there are not too many");
     ok(list[0].number == 1 && list[1].number == 2 && list[2].number == 3 &&
            list[3].number == 4 && list[4].number == 5,
        "complete first, then by score, then by number");
     is_int(placement_rank(list, 0, 4), 0, "none");
+}
+
+/* 60 holders, 20 of them in one network, for 24 places. */
+static void
+test_choice(void)
+{
+    size_t crowd = 0, alone = 0, ordered = 0, lost = 0, seen[60] = {0};
+
+    for (unsigned run = 0; run < 3000; run++) {
+        struct placement_holder list[60];
+
+        for (unsigned i = 0; i < 60; i++)
+            list[i] = (struct placement_holder){
+                .number = i,
+                .complete = i % 4 != 0,
+                .score = i < 20 ? 1000 + i : (double)(rand() % 1000),
+                .uniform = (double)rand(),
+                .network = i < 20 ? 7 : 100 + i};
+        must(placement_rank(list, 60, 24) == 24);
+        for (unsigned i = 0, in = 0; i < 24; i++) {
+            in += list[i].network == 7;
+            seen[list[i].number]++;
+            crowd += i == 23 && in > 1 + PLACEMENT_RANDOM;
+            ordered += i > 0 && list[i].complete && !list[i - 1].complete;
+        }
+    }
+    for (unsigned i = 0; i < 60; i++) {
+        lost += seen[i] == 0 && i % 4 != 0;
+        alone += seen[i] == 3000;
+    }
+    is_int(crowd, 0, "one network has one place, besides random ones");
+    is_int(ordered, 0, "complete ones come first");
+    is_int(lost, 0, "no complete holder is left out for ever");
+    ok(alone >= 1, "the best is always there");
+    ok(placement_spare_score(1, 1 << 20) > placement_spare_score(1, 1 << 10) &&
+           placement_spare_score(1, 0) > placement_spare_score(1, 1),
+       "who can spare more scores more; not known is the middle");
 }
 
 int
@@ -172,6 +214,7 @@ main(void)
     test_change();
     test_weight();
     test_rank();
+    test_choice();
     test_edges();
     return tap_done();
 }
