@@ -44,7 +44,7 @@ peers_add(const struct peers *peers, json_t *list, bool complete,
         if (holders[i].complete != complete)
             continue;
         node = nodes_find(peers->call.app->nodes, holders[i].id);
-        if (node != NULL && node->alive)
+        if (node != NULL && node_is_listed(node))
             json_array_append_new(list, peer_json(node, &holders[i]));
     }
 }

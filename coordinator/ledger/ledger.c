@@ -13,6 +13,7 @@
 #include "coordinator/sites/sites.h"
 #include "coordinator/store/history.h"
 #include "coordinator/store/ledger.h"
+#include "coordinator/store/standing.h"
 #include "offload/encoding.h"
 
 /* The accounts of one sync answer. */
@@ -59,6 +60,12 @@ ledger_claim(struct app *app, const char *node,
     return rc;
 }
 
+/* One of them. */
+struct confirmed {
+    struct batch *batch;
+    char node[OL_KEY_CHARS + 1], site[SITE_ID_CHARS + 1];
+};
+
 static void
 batch_step(struct batch *batch)
 {
@@ -68,14 +75,20 @@ batch_step(struct batch *batch)
     free(batch);
 }
 
-/* What is of no node or site, or too much, is not to be told again. */
+/* What is of no node or site, or too much, is not to be told again.  Downloads
+ * that failed are held against the node. */
 static void
 on_confirmed(void *arg, int rc, const struct store_ledger_sums *added)
 {
-    struct batch *batch = arg;
+    struct confirmed *confirmed = arg;
+    struct batch *batch = confirmed->batch;
 
     if (rc == 0)
         history_add(batch->app, added);
+    if (rc == 0 && added->failed > 0)
+        store_node_failed(batch->app->store, confirmed->node, confirmed->site,
+                          added->failed, app_now());
+    free(confirmed);
     if (rc != 0 && rc != -ENOENT && rc != -ENOSPC)
         batch->rc = rc;
     batch_step(batch);
@@ -93,15 +106,23 @@ account_send(struct app *app, const struct ledger_source *from,
                                           .name = name,
                                           .bytes = told->bytes,
                                           .failed = told->failed};
+    struct confirmed *confirmed = calloc(1, sizeof(*confirmed));
     int rc;
 
+    if (confirmed == NULL)
+        return -ENOMEM;
+    confirmed->batch = batch;
+    snprintf(confirmed->node, sizeof(confirmed->node), "%s", told->node);
+    snprintf(confirmed->site, sizeof(confirmed->site), "%s", from->site);
     ol_base64url_encode(epoch, from->epoch, SYNC_EPOCH_BYTES);
     snprintf(name, sizeof(name), "r%s.%llu", epoch,
              (unsigned long long)told->serial);
     rc = store_account_tell(app->store, &account, app_now(), on_confirmed,
-                            batch);
+                            confirmed);
     if (rc == 0)
         batch->left++;
+    else
+        free(confirmed);
     return rc;
 }
 
