@@ -66,7 +66,9 @@ peer_put(struct swarm *swarm, struct swarm_memory *memory,
     } else if (!known || moved || peer.flags & SWARM_UNWRITTEN ||
                peer.expires_s + now->life_s / 10 <= plan->expires_s) {
         plan_add(plan, ANNOUNCE_PUT, kind);
-        if (!known || moved)
+        /* A new seed was a leecher before, which another process may have
+         * listed.  The other way round is rare, and ends by itself. */
+        if (moved || (!known && a->left == 0))
             plan_add(plan, ANNOUNCE_REMOVE, other);
     } else {
         return;
