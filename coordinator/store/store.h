@@ -83,7 +83,7 @@
 #include "offload/rendezvous.h"
 
 #define STORE_PENDING_MAX 16384
-#define STORE_ANSWER_MS 3000
+#define STORE_ANSWER_MS 1200 /* no request waits for two seconds */
 #define STORE_POLL_MS 500
 #define STORE_CHANGES_MAX 65536
 #define STORE_SITES_MAX 4096

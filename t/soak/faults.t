@@ -189,7 +189,9 @@ sub rss {
     my $sum = 0;
     for my $pid ($c->pid, split ' ', `pgrep -P @{[ $c->pid ]}`) {
         open my $in, '<', "/proc/$pid/status" or next;
-        while (<$in>) { $sum += $1 if /^VmRSS:\s+(\d+)/ }
+        while (my $line = <$in>) {
+            $sum += $1 if $line =~ /^VmRSS:\s+(\d+)/;
+        }
     }
     return $sum;
 }
