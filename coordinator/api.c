@@ -46,23 +46,39 @@ key_show(struct app *app, struct http_request *request)
     free(text);
 }
 
+/*
+ * What waits for Redis or a foreign server is put off while too much waits
+ * already.
+ */
+static bool
+api_crowded(const struct app *app)
+{
+    unsigned busy = httpd_busy(app->httpd);
+
+    if (app->httpd_tls != NULL)
+        busy += httpd_busy(app->httpd_tls);
+    return busy > app->crowd ||
+           (store_is_up(app->store) && !store_has_room(app->store));
+}
+
 static const struct route {
     const char *method, *path;
     void (*handle)(struct app *app, struct http_request *request);
+    bool waits; /* refused in a crowd */
 } routes[] = {
-    {"GET", "/", status_page},
-    {"GET", "/status.css", status_style},
-    {"GET", "/status.js", status_script},
-    {"GET", "/metrics", status_metrics},
-    {"GET", "/v1/status", status_document},
-    {"GET", "/healthz", health_show},
-    {"GET", "/v1/key", key_show},
-    {"GET", "/announce", tracker_http_announce},
-    {"GET", "/scrape", tracker_http_scrape},
-    {"POST", "/v1/sites", join_request},
-    {"POST", "/v1/nodes", registration_request},
-    {"POST", "/v1/nodes/heartbeat", heartbeat_request},
-    {"GET", "/v1/ledger", ledger_request},
+    {"GET", "/", status_page, false},
+    {"GET", "/status.css", status_style, false},
+    {"GET", "/status.js", status_script, false},
+    {"GET", "/metrics", status_metrics, false},
+    {"GET", "/v1/status", status_document, false},
+    {"GET", "/healthz", health_show, false},
+    {"GET", "/v1/key", key_show, false},
+    {"GET", "/announce", tracker_http_announce, false},
+    {"GET", "/scrape", tracker_http_scrape, false},
+    {"POST", "/v1/sites", join_request, true},
+    {"POST", "/v1/nodes", registration_request, true},
+    {"POST", "/v1/nodes/heartbeat", heartbeat_request, true},
+    {"GET", "/v1/ledger", ledger_request, true},
 };
 
 static bool
@@ -113,10 +129,16 @@ api_handle(struct http_request *request, void *arg)
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (strcmp(path, routes[i].path) != 0)
             continue;
-        if (method_is(request, routes[i].method))
-            routes[i].handle(app, request);
-        else
+        if (!method_is(request, routes[i].method))
             method_refuse(request, routes[i].method);
+        else if (routes[i].waits && api_crowded(app))
+            reply_busy(request, "too many requests at once");
+        else
+            routes[i].handle(app, request);
+        return;
+    }
+    if (api_crowded(app)) {
+        reply_busy(request, "too many requests at once");
         return;
     }
     if ((name = path_between(path, "/v1/content/", "/peers", &len)) != NULL) {

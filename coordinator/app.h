@@ -16,7 +16,7 @@
 #include "net/httpd.h"
 #include "offload/key.h"
 
-#define APP_CONNECTIONS 8192 /* of nodes and visitors, held ones included */
+#define APP_CONNECTIONS 16384 /* of nodes and visitors, held ones included */
 #define APP_BODY_MAX (256u << 10)
 #define APP_CONTROL_FETCHES 256 /* call-backs, keys and documents of sites */
 #define APP_SYNC_FETCHES 8192
@@ -49,6 +49,7 @@ struct app {
     struct store *store;
     struct fetcher *control, *pusher;
     struct httpd *httpd, *httpd_tls; /* NULL: no TLS */
+    unsigned crowd; /* with more requests under way others are put off */
     struct admission *admission;
     struct geo *geo;
     struct nodes *nodes;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "coordinator/api.h"
@@ -146,6 +147,20 @@ fetchers_create(struct app *app, const struct options *o)
     return rc != 0 ? rc : fetcher_create(app->loop, &options, &app->pusher);
 }
 
+/* Each connection has a descriptor, and Redis, fetches and files want some. */
+static unsigned
+connections_max(void)
+{
+    const rlim_t others = 1024;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+        files.rlim_cur >= APP_CONNECTIONS + others)
+        return APP_CONNECTIONS;
+    return files.rlim_cur > 2 * others ? (unsigned)(files.rlim_cur - others)
+                                       : (unsigned)files.rlim_cur / 2;
+}
+
 static int
 servers_create(struct app *app, int listen, int listen_tls,
                struct ol_error *err)
@@ -155,7 +170,7 @@ servers_create(struct app *app, int listen, int listen_tls,
         .listen = o->listen,
         .listen_fd = &listen,
         .proxies = &o->proxies,
-        .max_connections = APP_CONNECTIONS,
+        .max_connections = connections_max(),
         .max_connections_per_address = CONNECTIONS_PER_ADDRESS,
         .max_body = APP_BODY_MAX,
         .idle_s = IDLE_S,
@@ -164,6 +179,7 @@ servers_create(struct app *app, int listen, int listen_tls,
     };
     int rc = httpd_create(app->loop, &served, &app->httpd, err);
 
+    app->crowd = served.max_connections / 4 * 3;
     if (rc != 0 || listen_tls < 0)
         return rc;
     rc = tls_load(o->tls_cert, o->tls_key, err);
@@ -265,6 +281,7 @@ app_stop(struct app *app)
     httpd_free(app->httpd);
     httpd_free(app->httpd_tls);
     app->httpd = app->httpd_tls = NULL;
+    tls_unload();
     udp_free(app->udp);
     app->udp = NULL;
     sites_free(app->sites);
@@ -288,14 +305,18 @@ static int
 options_test(const struct options *o)
 {
     struct ol_error err = {""};
-    struct ol_key *key = NULL;
-    int rc = ol_key_load(o->key, &key, &err);
+    struct app app = {.options = o};
+    int rc = ol_key_load(o->key, &app.key, &err);
 
-    ol_key_free(key);
+    ol_key_free(app.key);
     if (rc == 0 || rc == -ENOENT) /* it would be made */
         rc = store_url_check(o->redis, &err);
     if (rc == 0 && o->listen_tls != NULL)
         rc = tls_load(o->tls_cert, o->tls_key, &err);
+    if (rc == 0)
+        rc = choice_create(&app, &err);
+    admission_free(app.admission);
+    geo_free(app.geo);
     tls_unload();
     if (rc != 0)
         log_error("%s", err.text);
