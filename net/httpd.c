@@ -45,10 +45,15 @@
 
 /* Life of a request. */
 
-/* An absolute-form target (RFC 9112 section 3.2.2) is cut to its path. */
+/*
+ * An absolute-form target (RFC 9112 section 3.2.2) is cut to its path.  The
+ * query is cut out of libmicrohttpd's own buffer: it would keep a record of
+ * each argument there, so that a long query leaves no room for the answer.
+ */
 static void *
 on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
+    char *args = strchr((char *)(uintptr_t)uri, '?');
     struct http_request *r;
     const char *host;
     char *mark;
@@ -72,6 +77,8 @@ on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
         free(r);
         return NULL;
     }
+    if (args != NULL)
+        args[1] = '\0';
     mark = strchr(r->uri, '?');
     if (mark != NULL) {
         *mark = '\0';

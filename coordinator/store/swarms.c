@@ -209,7 +209,8 @@ on_look(struct store *store, int rc, const redisReply *reply, void *arg)
 
 int
 store_swarm_look(struct store *store, const char *hex, uint32_t now_s,
-                 uint32_t random, store_swarm_fn *done, void *arg)
+                 uint32_t random, uint32_t life_s, store_swarm_fn *done,
+                 void *arg)
 {
     struct look *look = malloc(sizeof(*look));
     int rc;
@@ -219,8 +220,8 @@ store_swarm_look(struct store *store, const char *hex, uint32_t now_s,
     look->done = done;
     look->arg = arg;
     rc = link_send(store, on_look, look,
-                   "FCALL ol_swarm_look 6 " SWARM_KEYS " %u %u", hex, hex, hex,
-                   hex, hex, hex, now_s, random);
+                   "FCALL ol_swarm_look 6 " SWARM_KEYS " %u %u %u", hex, hex,
+                   hex, hex, hex, hex, now_s, random, life_s);
     if (rc != 0)
         free(look);
     return rc;
@@ -271,12 +272,12 @@ store_swarm_register(struct store *store, const char *hex,
                      const struct store_torrent *torrent, int64_t now_s)
 {
     link_send(store, NULL, NULL,
-              "FCALL ol_swarm_register 2 t:{%s}:m t:{%s}:o %s %s %b %llu %lld "
-              "%lld %d",
-              hex, hex, torrent->site, torrent->root, torrent->name,
-              strlen(torrent->name), (unsigned long long)torrent->size,
-              (long long)now_s, (long long)now_s + STORE_CONTENT_LAPSE_S,
-              STORE_CONTENT_LIFE_S);
+              "FCALL ol_swarm_register 6 " SWARM_KEYS
+              " %s %s %b %llu %lld %lld %d",
+              hex, hex, hex, hex, hex, hex, torrent->site, torrent->root,
+              torrent->name, strlen(torrent->name),
+              (unsigned long long)torrent->size, (long long)now_s,
+              (long long)now_s + STORE_CONTENT_LAPSE_S, STORE_CONTENT_LIFE_S);
 }
 
 void

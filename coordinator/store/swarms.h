@@ -54,9 +54,11 @@ bool store_swarm_peer(const struct store_swarm_peers *peers, size_t i,
                       uint32_t *ret_expires_s);
 
 typedef void store_swarm_fn(void *arg, int rc, const struct store_swarm *swarm);
-/* rc -ENOENT: not registered.  Drops some that have expired. [log n + page] */
+/* rc -ENOENT: not registered.  Drops some that have expired; a key without an
+ * end has one then, in life_s. [log n + page] */
 int store_swarm_look(struct store *store, const char *hex, uint32_t now_s,
-                     uint32_t random, store_swarm_fn *done, void *arg);
+                     uint32_t random, uint32_t life_s, store_swarm_fn *done,
+                     void *arg);
 
 typedef void store_swarm_counts_fn(void *arg, int rc, uint64_t seeds,
                                    uint64_t leechers, uint64_t downloaded);

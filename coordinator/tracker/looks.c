@@ -209,7 +209,8 @@ look_start(struct tracker *t, const uint8_t *infohash, struct entry *entry,
     memcpy(look->infohash, infohash, SWARM_HASH_BYTES);
     ol_hex_encode(hex, infohash, SWARM_HASH_BYTES);
     rc = store_swarm_look(t->app->store, hex, look->sent_s,
-                          (uint32_t)(tracker_random(t) >> 40), on_look, look);
+                          (uint32_t)(tracker_random(t) >> 40),
+                          tracker_life_s(t), on_look, look);
     if (rc != 0) {
         free(look);
         return rc;

@@ -18,7 +18,7 @@
 #define SCRAPES_PER_S 20000 /* infohashes; else what is known here */
 /* A swarm is looked at again when it is announced so long after the last time;
  * if it had few announces since then, that one waits for it. */
-#define LOOK_STALE_MS 5000
+#define LOOK_STALE_MS 2000
 #define LOOK_FEW 8
 /* After TRACKER_LATE_MS the sample has to do, and does for so long. */
 #define LOOK_SLOW_MS 5000
@@ -26,7 +26,7 @@
 #define DOUBTS_MAX 1024
 /* Redis did not know the swarm: looked at again after this, it is dropped, but
  * not so soon after Redis has lost everything. */
-#define DOUBT_MS 5000
+#define DOUBT_MS 3000
 #define DOUBT_GRACE_MS 120000
 #define TRACKER_TICK_MS 250
 #define REWRITE_TICK_MS 10

@@ -18,7 +18,8 @@ key_renew(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
     uint32_t life_s = tracker_life_s(t);
     uint32_t spare_s = life_s / 10 + SWARM_KEY_SPARE_S;
 
-    if (set->key_until_s >= now_s + life_s)
+    /* With its last peer the key went, perhaps by another process. */
+    if (set->key_until_s >= now_s + life_s && swarm_count(swarm, kind) > 1)
         return;
     if (store_swarm_renew(&t->writes, swarm->hex, kind, life_s + spare_s) == 0)
         set->key_until_s = now_s + life_s + spare_s;

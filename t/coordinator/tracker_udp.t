@@ -17,7 +17,8 @@ sub register {
     my $h = unpack 'H*', $_[0];
     $t->wait_for(sub { $redis->cli('FUNCTION', 'LIST') =~ /ol_swarm_reg/ },
         'the functions are there');
-    $redis->cli('FCALL', 'ol_swarm_register', 2, "t:{$h}:m", "t:{$h}:o",
+    $redis->cli('FCALL', 'ol_swarm_register', 6, map({ "t:{$h}:$_" }
+        qw(m o s4 l4 s6 l6)),
         'a' x 64, 'b' x 64, 'f.iso', 1 << 20, time, time + 1800, 7200);
 }
 

@@ -6,7 +6,17 @@ local PEERS_DROPPED = 256 -- expired ones, of one key, at a time
 local PEERS_WHOLE = 128 -- up to so many are all told
 local PEERS_SLICE = 48 -- else so many latest ones, and so many others
 
--- t:{H}:m t:{H}:o; site root name size now_s until_s life_s.  As long as any
+-- Writers leave out to renew a key that they renewed lately; if its last peer
+-- went meanwhile, it is another key, without an end.
+local function keys_end(keys, life_s)
+    for i = 3, #keys do
+        if redis.call('TTL', keys[i]) == -1 then
+            redis.call('EXPIRE', keys[i], life_s)
+        end
+    end
+end
+
+-- All six keys; site root name size now_s until_s life_s.  As long as any
 -- site offers it; `downloaded` stays.
 local function swarm_register(keys, args)
     redis.call('ZREMRANGEBYSCORE', keys[2], '-inf', args[5])
@@ -15,11 +25,12 @@ local function swarm_register(keys, args)
     redis.call('HSET', keys[1], 'site', args[1], 'root', args[2], 'name',
         args[3], 'size', args[4])
     redis.call('HSETNX', keys[1], 'downloaded', 0)
+    keys_end(keys, args[7])
     return redis.call('EXPIRE', keys[1], args[7])
 end
 
--- t:{H}:m t:{H}:o; site now_s.  What no site offers any more is gone, with
--- its peers once they expire.
+-- t:{H}:m t:{H}:o; site now_s.  What no site offers any more is gone, its peers
+-- end by themselves.
 local function swarm_withdraw(keys, args)
     redis.call('ZREM', keys[2], args[1])
     redis.call('ZREMRANGEBYSCORE', keys[2], '-inf', args[2])
@@ -60,13 +71,14 @@ local function peers_look(key, now_s, random)
     return {count, 0, unpack(some)}
 end
 
--- All six keys; now_s random.  {0} if it is not registered, else {1,
+-- All six keys; now_s random life_s.  {0} if it is not registered, else {1,
 -- downloaded, peers_look of each}
 local function swarm_look(keys, args)
     local downloaded = redis.call('HGET', keys[1], 'downloaded')
     if not downloaded then
         return {0}
     end
+    keys_end(keys, args[3])
     local answer = {1, tonumber(downloaded)}
     for i = 3, 6 do
         answer[i] = peers_look(keys[i], args[1], tonumber(args[2]))

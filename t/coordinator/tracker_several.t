@@ -1,0 +1,91 @@
+# Two coordinators on one Redis: peers, counts and downloads are those of both;
+# Redis away and Redis emptied.
+
+use lib 't/lib', 't/coordinator/lib';
+use Offload::Test;
+use Swarm;
+
+my $t = Offload::Test->new;
+my $redis = $t->redis(args => [ '--appendonly', 'no' ]);
+my @c = map { $t->coordinator(redis => $redis,
+    args => [ '--trusted-proxy', '127.0.0.0/8' ]) } 1 .. 2;
+my ($one, $two) = map { Swarm->new($t, $_, hash => 'h' x 20) } @c;
+$one->register($redis);
+my $h = $one->hex;
+
+sub peer { (from => "203.0.$_[0].1", port => 1, left => $_[1]) }
+
+$one->announce(peer($_, 0)) for 1 .. 3;
+my $r = $two->announce(peer(4, 5));
+is_deeply [ @$r{qw(complete incomplete)} ], [ 3, 1 ],
+    'at first sight it is asked what others know';
+is @{ $r->{peers} }, 3, 'peers of the other process';
+is_deeply $one->scrape, $two->scrape, 'scrapes agree';
+is_deeply $one->scrape, { complete => 3, incomplete => 1, downloaded => 0 },
+    'and are right';
+$t->wait_for(sub {
+    grep { $_ eq '203.0.4.1 1' } @{ $one->announce(peer(1, 0))->{peers} };
+}, 'the first to hear of the peer of the second');
+
+$one->announce(peer(4, 0), event => 'completed');
+$two->announce(peer(4, 0), event => 'completed');
+$one->announce(peer(4, 0), event => 'completed');
+is_deeply $two->scrape, { complete => 4, incomplete => 0, downloaded => 1 },
+    'completed at both: counted once';
+is $redis->cli('ZCARD', "t:{$h}:l4"), 0, 'it is no leecher in Redis';
+$one->announce(peer(2, 0), event => 'stopped');
+is $two->scrape->{complete}, 3, 'stopped at one: gone for the other';
+$t->wait_for(sub {
+    !grep { $_ eq '203.0.2.1 1' } @{ $two->announce(peer(5, 5))->{peers} };
+}, 'nobody is handed who has stopped elsewhere');
+
+# What Redis keeps, and for how long.
+my ($member, $expiry) = split /\n/,
+    $redis->cli('ZRANGE', "t:{$h}:l4", 0, 0, 'WITHSCORES');
+cmp_ok abs($expiry - time - 3600), '<', 60, 'a peer lives for two intervals';
+cmp_ok $redis->cli('TTL', "t:{$h}:l4"), '>=', 3600, 'its key somewhat longer';
+is $redis->cli('TTL', "t:{$h}:s6"), -2, 'there are no other keys';
+
+# Emptied while connected: what is known here is told again.
+my $store = $redis->cli('GET', 'store');
+$redis->cli('FLUSHALL');
+$t->wait_for(sub { ($redis->cli('GET', 'store') || $store) ne $store },
+    'another store');
+$one->register($redis);
+$t->wait_for(sub { $redis->cli('ZCARD', "t:{$h}:s4") == 3
+    && $redis->cli('ZCARD', "t:{$h}:l4") == 1 }, 'all peers to be back');
+$t->wait_for(sub { $one->scrape->{complete} == 3 }, 'their counts');
+is_deeply $one->scrape, $two->scrape, 'at both';
+
+# Away: the sample answers, at once; what came meanwhile is told later.
+$t->wait_for(sub { @{ $one->announce(peer(6, 5), port => 2)->{peers} } == 4 },
+    'the first to know all');
+$redis->kill;
+$t->wait_for(sub { $t->http(GET => $c[0]->url . '/healthz')->{status} == 503 },
+    'Redis to be missed');
+$r = $one->announce(peer(6, 5));
+is @{ $r->{peers} }, 5, 'Redis away: peers from the sample';
+cmp_ok $r->{interval}, '>', 2400, 'a longer interval';
+is $one->scrape->{incomplete}, 3, 'and counts';
+like $one->announce(query => 'port=1&info_hash=' . 'z' x 20)->{'failure reason'},
+    qr/cannot look up/, 'an unknown torrent: later';
+$redis->start;
+$t->wait_for(sub { $t->http(GET => $c[0]->url . '/healthz')->{status} == 200 },
+    'Redis to be back', 30);
+$one->register($redis);
+$t->wait_for(sub { $redis->cli('ZCARD', "t:{$h}:l4") >= 2 },
+    'what came meanwhile');
+$t->wait_for(sub { $two->scrape->{incomplete} >= 2 }, 'at the other, too');
+pass 'all is as before';
+
+# Slow: nobody waits long.
+$redis->signal('STOP');
+my $begin = Time::HiRes::time();
+$r = $one->announce(peer(6, 5));
+ok @{ $r->{peers} }, 'Redis stopped: an ordinary answer';
+$one->scrape;
+$one->announce(query => 'port=1&info_hash=' . 'w' x 20);
+cmp_ok Time::HiRes::time() - $begin, '<', 6, 'none of three takes 2 s';
+$redis->signal('CONT');
+
+$t->done;
