@@ -140,6 +140,8 @@ on_callback(uv_stream_t *listener, int status)
     uv_tcp_init(crowd.loop, &c->tcp);
     c->tcp.data = c;
     crowd.callbacks_open++;
+    if (crowd.callbacks_open > crowd.callbacks_most)
+        crowd.callbacks_most = crowd.callbacks_open;
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0)
         callback_close(c);
     else

@@ -47,6 +47,7 @@ report_print(void)
 {
     uint64_t served = 0, told = 0;
     size_t holdings = 0, open = 0;
+    json_t *report;
 
     for (unsigned i = 0; i < crowd.o.nodes; i++) {
         holdings += crowd.nodes[i].holding_count;
@@ -54,32 +55,44 @@ report_print(void)
         served += crowd.nodes[i].served;
         told += crowd.nodes[i].served_told;
     }
-    printf("{\"ms\":%llu,\"nodes\":%u,\"registered\":%llu,\"open\":%zu,"
-           "\"beats\":%llu,\"busy\":%llu,\"refused\":%llu,\"broken\":%llu,"
-           "\"callbacks\":%llu,\"forgotten\":%llu,\"holdings\":%zu,"
-           "\"assigned\":%llu,\"released\":%llu,\"slowest_ms\":%llu,"
-           "\"slow\":%llu,\"served\":%llu,\"served_told\":%llu,"
-           "\"reason\":\"%s\"}\n",
-           (unsigned long long)(now_ms() - crowd.started_ms), crowd.o.nodes,
-           (unsigned long long)crowd.registered, open,
-           (unsigned long long)crowd.beats, (unsigned long long)crowd.busy,
-           (unsigned long long)crowd.refused, (unsigned long long)crowd.broken,
-           (unsigned long long)crowd.callbacks,
-           (unsigned long long)crowd.forgotten, holdings,
-           (unsigned long long)crowd.assigned,
-           (unsigned long long)crowd.released,
-           (unsigned long long)crowd.slowest_ms, (unsigned long long)crowd.slow,
-           (unsigned long long)served, (unsigned long long)told, crowd.reason);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {
+        {"ms", now_ms() - crowd.started_ms},
+        {"nodes", crowd.o.nodes},
+        {"registered", crowd.registered},
+        {"open", open},
+        {"beats", crowd.beats},
+        {"busy", crowd.busy},
+        {"refused", crowd.refused},
+        {"broken", crowd.broken},
+        {"callbacks", crowd.callbacks},
+        {"callbacks_most", crowd.callbacks_most},
+        {"forgotten", crowd.forgotten},
+        {"holdings", holdings},
+        {"assigned", crowd.assigned},
+        {"released", crowd.released},
+        {"slowest_ms", crowd.slowest_ms},
+        {"slow", crowd.slow},
+        {"served", served},
+        {"served_told", told},
+    };
+
+    report = json_pack("{s:s}", "reason", crowd.reason);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        json_object_set_new(report, rows[i].name,
+                            json_integer((json_int_t)rows[i].value));
+    json_dumpf(report, stdout, JSON_COMPACT);
+    putchar('\n');
     fflush(stdout);
+    json_decref(report);
 }
 
 static void
 on_report(uv_timer_t *timer)
 {
     (void)timer;
-    for (char *c = crowd.reason; *c != '\0'; c++)
-        if (*c == '"' || *c == '\\' || (unsigned char)*c < 0x20)
-            *c = '\'';
     report_print();
 }
 

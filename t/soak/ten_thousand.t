@@ -1,0 +1,68 @@
+# Ten thousand nodes register at once, and hold their heartbeats: none is
+# answered late, at most 64 are called back at a time, all get in, and once they
+# have gone memory is where it was.
+
+use lib 't/lib', 't/coordinator/lib';
+use Offload::Test;
+use Offload::Test::Crowd;
+use Time::HiRes qw(time);
+
+use constant NODES => 10_000;
+
+my $t = Offload::Test->new;
+my $redis = $t->redis;
+my $c = $t->coordinator(redis => $redis, args => [ '--audit-rate', 0 ]);
+my $before = rss();
+
+my $start = time;
+my $crowd = Offload::Test::Crowd->new(test => $t, coordinators => [$c],
+    nodes => NODES, args => [ '--connecting', 4096 ]);
+my ($slowest, $asked) = (0, 0);
+$t->wait_for(sub {
+    my $sent = time;
+    my $r = $t->http(GET => $c->url . '/v1/key');
+    $slowest = time - $sent if time - $sent > $slowest;
+    $asked++ if $r->{status} == 200;
+    ($crowd->last->{registered} // 0) == NODES;
+}, 'all to be registered', 300);
+my $last = $crowd->last;
+diag sprintf '%d nodes registered in %.0f s; %d times later, %d broken; '
+    . 'slowest answer %d ms, of another client %.0f ms', NODES, time - $start,
+    @$last{qw(busy broken slowest_ms)}, 1000 * $slowest;
+is $last->{slow}, 0, 'no node waited more than 2 s for an answer';
+is $last->{broken}, 0, 'none was hung up on';
+cmp_ok $last->{callbacks_most}, '<=', 64,
+    'at most 64 were called back at a time';
+cmp_ok $slowest, '<', 2, 'another client was served meanwhile';
+cmp_ok $asked, '>', 10, 'often';
+
+my $beats = $last->{beats};
+$t->wait_for(sub { $crowd->last->{beats} >= $beats + NODES },
+    'a heartbeat of each', 60);
+is $crowd->last->{slow}, 0, 'which were answered in time, too';
+my $full = rss();
+$crowd->stop;
+$t->wait_for(sub { connections() < 10 }, 'the connections to end');
+diag sprintf 'memory: %d KiB before, %d with %d nodes (%.1f KiB each), '
+    . '%d after', $before, $full, NODES, ($full - $before) / NODES, rss();
+cmp_ok +($full - $before) / NODES, '<', 40, 'at most 40 KiB for each';
+$t->done;
+
+# KiB of the process and its workers.
+sub rss {
+    my $sum = 0;
+    for my $pid ($c->pid, split ' ', `pgrep -P @{[ $c->pid ]}`) {
+        open my $in, '<', "/proc/$pid/status" or next;
+        while (my $line = <$in>) {
+            $sum += $1 if $line =~ /^VmRSS:\s+(\d+)/;
+        }
+    }
+    return $sum;
+}
+
+sub connections {
+    my $sum = 0;
+    $sum += () = glob "/proc/$_/fd/*"
+        for split ' ', `pgrep -P @{[ $c->pid ]}`;
+    return $sum - 60;
+}
