@@ -47,6 +47,14 @@
  *                          pushers.  None: N is no holder, and is released
  *   c:{R}:h        zset    N -> s until which it holds; 15 min
  *   c:{R}:b        hash    N -> "have/count bitmap" of incomplete holders
+ *   t:{I}:m        hash    I: an infohash, hex.  site root name size
+ *                          downloaded; two hours, renewed with the content
+ *   t:{I}:o        zset    S -> s until which it offers the torrent.  When the
+ *                          last one does so no more, t:{I}:m goes with it
+ *   t:{I}:s4 l4 s6 l6      zset: seeds and leechers, 6 or 18 bytes of address
+ *                          and port -> s until which it is alive: two announce
+ *                          intervals.  Ends somewhat after its last peer; up
+ *                          to 256 expired ones are dropped at each look
  *   {hist}:m:{H}   hash    bytes by minute of hour H (since 1970), c0 .. c59
  *                          claimed, p0 .. p59 credited; three hours
  *   {hist}:t:{D}   hash    the same by ten minutes of day D; three days
