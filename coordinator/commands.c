@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "coordinator/contents/plan.h"
 #include "coordinator/ledger/command.h"
 
 #include "coordinator/nodes/standing_command.h"
@@ -17,6 +18,7 @@ static const struct command commands[] = {
     {"drain", standing_command, "ID: place nothing new on a node"},
     {"undrain", standing_command, "ID: place contents on it again"},
     {"ledger", ledger_command, "what nodes are owed for, as CSV or JSON lines"},
+    {"plan", plan_command, "what would be placed where"},
     {NULL, NULL, NULL},
 };
 

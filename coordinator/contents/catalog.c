@@ -121,16 +121,6 @@ catalog_held(struct catalog *catalog, const char *root)
 
 /* Nodes. */
 
-static double
-node_spare(const struct node *node)
-{
-    double rate = (double)node->rate, load = (double)node->load_rate;
-
-    if (node->rate == 0)
-        rate = CATALOG_UNLIMITED_BPS;
-    return rate - load > rate / 8 ? rate - load : rate / 8;
-}
-
 double
 catalog_spare(struct catalog *catalog, int64_t now_ms)
 {
@@ -143,7 +133,7 @@ catalog_spare(struct catalog *catalog, int64_t now_ms)
     for (; node != NULL; node = nodes_next(node)) {
         if (!node_is_listed(node) || node->draining)
             continue;
-        sum += node_spare(node);
+        sum += placement_spare(node->rate, node->load_rate);
         count++;
     }
     catalog->spare_ms = now_ms;

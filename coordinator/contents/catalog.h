@@ -14,8 +14,6 @@
 #include "offload/content.h"
 
 #define CATALOG_SPARE_MS 1000
-/* What an unlimited node is taken to send: nobody has measured it. */
-#define CATALOG_UNLIMITED_BPS (12.5 * 1000 * 1000)
 
 struct catalog;
 struct content;
@@ -35,9 +33,8 @@ struct content *catalog_find(const struct catalog *catalog,
 void catalog_held(struct catalog *catalog, const char *root);
 
 /*
- * Bytes per second that one node can send beyond what it sends: the mean of
- * those that are listed and not draining, an eighth of its rate at least.  0:
- * there are none.
+ * Bytes per second that one node can spare (placement_spare): the mean of those
+ * that are listed and not draining.  0: there are none.
  */
 double catalog_spare(struct catalog *catalog, int64_t now_ms);
 

@@ -29,6 +29,15 @@ placement_weight(uint64_t capacity, uint64_t rate)
 }
 
 double
+placement_spare(uint64_t rate, uint64_t load)
+{
+    double all = rate == 0 ? PLACEMENT_UNLIMITED_BPS : (double)rate;
+    double left = all - (double)load;
+
+    return left > all / 8 ? left : all / 8;
+}
+
+double
 placement_score(const uint8_t salt[OL_SALT_BYTES], const uint8_t *root,
                 const struct placement_node *node)
 {

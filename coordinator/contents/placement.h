@@ -21,6 +21,14 @@
  */
 double placement_weight(uint64_t capacity, uint64_t rate);
 
+/*
+ * What a node can send beyond what it sends, bytes per second: rate less load,
+ * an eighth of its rate at least.  Nobody has measured an unlimited one (0): it
+ * is taken to have PLACEMENT_UNLIMITED_BPS.
+ */
+#define PLACEMENT_UNLIMITED_BPS (12.5 * 1000 * 1000)
+double placement_spare(uint64_t rate, uint64_t load);
+
 struct placement_node {
     const uint8_t *id; /* 32 raw bytes */
     double weight;
