@@ -10,7 +10,8 @@
 #define AUDIT_TICK_MS 250
 #define AUDIT_RUNNING 4  /* at a time, each with at most one piece in memory */
 #define AUDIT_SAMPLES 32 /* holdings looked at for one audit */
-#define AUDIT_PAUSE_MS 60000 /* of one node; the store sees to all processes   \
+#define AUDIT_PAUSE_MS                                                         \
+    60000                    /* of one node; the store sees to all processes   \
                               */
 #define AUDIT_AGAIN_MS 5000  /* it had no piece yet, or somebody was faster */
 #define AUDIT_TOTAL_MS 60000 /* of one piece; and 5 s without a byte end it */
