@@ -20,6 +20,7 @@
 #include "coordinator/store/link_parts.h"
 #include "coordinator/store/redis_address.h"
 #include "coordinator/store/redis_events.h"
+#include "coordinator/store/soft.h"
 #include "offload/encoding.h"
 
 struct link_op {
@@ -245,6 +246,8 @@ link_retry(struct store *store)
 
     store->redis = NULL;
     store->up = false;
+    soft_close(store->soft);
+    store->soft = NULL;
     if (store->closing)
         return;
     (void)!getrandom(&random, sizeof(random), 0);
@@ -327,6 +330,12 @@ link_connect(struct store *store)
 
 /* The watch over the connection. */
 
+static void
+on_prepare(uv_prepare_t *prepare)
+{
+    soft_flush(prepare->data);
+}
+
 /* A Redis that was emptied while connected has lost its id. */
 static void
 on_same_id(struct store *store, int rc, const redisReply *reply, void *arg)
@@ -352,6 +361,7 @@ on_tick(uv_timer_t *timer)
         link_lost(store, "no answer, connecting again");
     } else if (store->up && !store->polling) {
         link_send(store, on_same_id, NULL, "GET store");
+        soft_watch(store);
         changes_read(store);
     }
 }
@@ -402,8 +412,10 @@ store_create(uv_loop_t *loop, const char *url,
     TAILQ_INIT(&store->ops);
     uv_timer_init(loop, &store->retry);
     uv_timer_init(loop, &store->tick);
-    store->retry.data = store->tick.data = store;
-    store->handles = 2;
+    uv_prepare_init(loop, &store->prepare);
+    store->retry.data = store->tick.data = store->prepare.data = store;
+    store->handles = 3;
+    uv_prepare_start(&store->prepare, on_prepare);
     uv_timer_start(&store->tick, on_tick, STORE_POLL_MS, STORE_POLL_MS);
     uv_timer_start(&store->retry, on_retry, 0, 0);
     *ret = store;
@@ -424,6 +436,7 @@ store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    soft_flush(store);
     if (store->up) /* the last words, such as leases that are dropped */
         redisAsyncHandleWrite(store->redis);
     store->closing = true;
@@ -433,6 +446,7 @@ store_free(struct store *store)
     redis_address_cancel(store->address);
     uv_close((uv_handle_t *)&store->retry, on_handle_closed);
     uv_close((uv_handle_t *)&store->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&store->prepare, on_handle_closed);
 }
 
 bool

@@ -20,6 +20,7 @@
 
 struct link_op;
 struct redis_address;
+struct soft;
 
 struct store {
     uv_loop_t *loop;
@@ -33,7 +34,9 @@ struct store {
     TAILQ_HEAD(link_ops, link_op) ops; /* oldest first */
     unsigned op_count;
     uv_timer_t retry, tick;
+    uv_prepare_t prepare;
     unsigned handles;
+    struct soft *soft; /* NULL: not connected */
     struct redis_address *address; /* being looked up, or NULL */
     unsigned tries;                /* so many addresses have been tried */
 

@@ -10,6 +10,7 @@
 
 #include "coordinator/store/library.h"
 #include "coordinator/store/link_parts.h"
+#include "coordinator/store/soft.h"
 #include "offload/encoding.h"
 
 static struct log_kind link_ups = {.name = "redis connected"};
@@ -47,6 +48,7 @@ on_setup_last(struct store *store, int rc, const redisReply *reply, void *arg)
         strcpy(store->last_change, "0-0");
     store->fresh = false;
     store->up = true;
+    soft_open(store);
     store->polling = false;
     store->retry_ms = LINK_RETRY_MIN_MS;
     log_limited(&link_ups, LOG_INFO_, "redis: connected, store %s", store->id);

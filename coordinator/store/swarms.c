@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "coordinator/store/link.h"
+#include "coordinator/store/soft.h"
 
 #define COMMAND_MAX 128 /* the longest is 107 */
 
@@ -78,31 +79,20 @@ command_number(struct command *c, uint32_t n)
     command_add(c, text + at, sizeof(text) - at);
 }
 
-static void
-on_written(struct store *store, int rc, const redisReply *reply, void *arg)
+static int
+command_send(struct store *store, const struct command *c)
 {
-    struct swarm_writes *writes = arg;
-
-    (void)store;
-    (void)rc;
-    (void)reply;
-    writes->pending--;
+    return soft_write(store, c->text, c->len);
 }
 
-static int
-command_send(struct swarm_writes *writes, const struct command *c)
+bool
+store_swarm_has_room(const struct store *store)
 {
-    int rc;
-
-    if (writes->pending >= SWARM_WRITES_MAX)
-        return -EAGAIN;
-    rc = link_send_text(writes->store, on_written, writes, c->text, c->len);
-    writes->pending += rc == 0;
-    return rc;
+    return soft_has_room(store);
 }
 
 int
-store_swarm_put(struct swarm_writes *writes, const char *hex, unsigned kind,
+store_swarm_put(struct store *store, const char *hex, unsigned kind,
                 const uint8_t *member, uint32_t expires_s)
 {
     struct command c;
@@ -111,11 +101,11 @@ store_swarm_put(struct swarm_writes *writes, const char *hex, unsigned kind,
     command_key(&c, hex, kinds[kind].name);
     command_number(&c, expires_s);
     command_add(&c, member, kinds[kind].bytes);
-    return command_send(writes, &c);
+    return command_send(store, &c);
 }
 
 int
-store_swarm_remove(struct swarm_writes *writes, const char *hex, unsigned kind,
+store_swarm_remove(struct store *store, const char *hex, unsigned kind,
                    const uint8_t *member)
 {
     struct command c;
@@ -123,11 +113,11 @@ store_swarm_remove(struct swarm_writes *writes, const char *hex, unsigned kind,
     command_begin(&c, "ZREM", 3);
     command_key(&c, hex, kinds[kind].name);
     command_add(&c, member, kinds[kind].bytes);
-    return command_send(writes, &c);
+    return command_send(store, &c);
 }
 
 int
-store_swarm_renew(struct swarm_writes *writes, const char *hex, unsigned kind,
+store_swarm_renew(struct store *store, const char *hex, unsigned kind,
                   uint32_t life_s)
 {
     struct command c;
@@ -135,24 +125,26 @@ store_swarm_renew(struct swarm_writes *writes, const char *hex, unsigned kind,
     command_begin(&c, "EXPIRE", 3);
     command_key(&c, hex, kinds[kind].name);
     command_number(&c, life_s);
-    return command_send(writes, &c);
+    return command_send(store, &c);
 }
 
 int
-store_swarm_completed(struct swarm_writes *writes, const char *hex,
-                      unsigned seeds, const uint8_t *member, uint32_t expires_s,
+store_swarm_completed(struct store *store, const char *hex, unsigned seeds,
+                      const uint8_t *member, uint32_t expires_s,
                       uint32_t life_s)
 {
-    int rc;
+    char *text;
+    int len, rc;
 
-    if (writes->pending >= SWARM_WRITES_MAX)
+    len = redisFormatCommand(
+        &text,
+        "FCALL ol_swarm_completed 3 t:{%s}:m t:{%s}:%s t:{%s}:%s %b %u %u", hex,
+        hex, kinds[seeds ^ 1].name, hex, kinds[seeds].name, member,
+        (size_t)kinds[seeds].bytes, expires_s, life_s);
+    if (len < 0)
         return -EAGAIN;
-    rc = link_send(writes->store, on_written, writes,
-                   "FCALL ol_swarm_completed 3 t:{%s}:m t:{%s}:%s t:{%s}:%s %b "
-                   "%u %u",
-                   hex, hex, kinds[seeds ^ 1].name, hex, kinds[seeds].name,
-                   member, (size_t)kinds[seeds].bytes, expires_s, life_s);
-    writes->pending += rc == 0;
+    rc = soft_write(store, text, (size_t)len);
+    redisFreeCommand(text);
     return rc;
 }
 

@@ -2,9 +2,9 @@
  * BitTorrent swarms in Redis: which infohashes are registered, and their
  * peers.
  *
- * Peers are written by plain commands that nobody waits for.  At most
- * SWARM_WRITES_MAX are unanswered at a time: beyond that, and while Redis is
- * away, they are refused.  Rules of calls and call-backs are those of store.h.
+ * Peers are written by plain commands that nobody waits for: 0, or -ENOTCONN
+ * (Redis is away), -EAGAIN (too much waits to be sent).  Rules of calls and
+ * call-backs are those of store.h.
  */
 #ifndef COORDINATOR_STORE_SWARMS_H
 #define COORDINATOR_STORE_SWARMS_H
@@ -17,26 +17,23 @@
  * seldom. */
 #define SWARM_KEY_SPARE_S 300
 
-struct swarm_writes {
-    struct store *store;
-    unsigned pending;
-};
-
 /* hex: the infohash; kind: 0 to 3, as the keys s4 l4 s6 l6 stand. */
 
+/* Less than half of what may wait to be sent does. */
+bool store_swarm_has_room(const struct store *store);
 /* [log n] */
-int store_swarm_put(struct swarm_writes *writes, const char *hex, unsigned kind,
+int store_swarm_put(struct store *store, const char *hex, unsigned kind,
                     const uint8_t *member, uint32_t expires_s);
-int store_swarm_remove(struct swarm_writes *writes, const char *hex,
-                       unsigned kind, const uint8_t *member);
+int store_swarm_remove(struct store *store, const char *hex, unsigned kind,
+                       const uint8_t *member);
 /* The key of that kind lives so long. [1] */
-int store_swarm_renew(struct swarm_writes *writes, const char *hex,
-                      unsigned kind, uint32_t life_s);
+int store_swarm_renew(struct store *store, const char *hex, unsigned kind,
+                      uint32_t life_s);
 /* Puts it as a seed; if it was a leecher, that is one more download.
  * [log n] */
-int store_swarm_completed(struct swarm_writes *writes, const char *hex,
-                          unsigned seeds, const uint8_t *member,
-                          uint32_t expires_s, uint32_t life_s);
+int store_swarm_completed(struct store *store, const char *hex, unsigned seeds,
+                          const uint8_t *member, uint32_t expires_s,
+                          uint32_t life_s);
 
 struct store_swarm_peers {
     uint64_t count; /* alive in all */

@@ -56,7 +56,6 @@ struct doubt {
 
 struct tracker {
     struct app *app;
-    struct swarm_writes writes;
     struct limits limits;
     struct table table;
     uint64_t random;
@@ -80,6 +79,8 @@ struct tracker {
 
 uint64_t tracker_random(struct tracker *tracker);
 uint32_t tracker_life_s(const struct tracker *tracker);
+/* A number for the address's country, 0 if it is not known. */
+uint8_t tracker_zone(const struct tracker *tracker, const struct ol_addr *addr);
 /* Found, and its counts are about the Redis of now. */
 struct entry *tracker_find(struct tracker *tracker, const uint8_t *infohash);
 

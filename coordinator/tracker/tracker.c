@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/nodes/geo.h"
 #include "coordinator/options.h"
 #include "coordinator/status/metrics.h"
 #include "offload/encoding.h"
@@ -36,6 +37,18 @@ uint32_t
 tracker_life_s(const struct tracker *t)
 {
     return 2 * t->app->options->announce_interval;
+}
+
+/* Countries that share a number are near enough for a preference. */
+uint8_t
+tracker_zone(const struct tracker *t, const struct ol_addr *addr)
+{
+    char text[GEO_ZONE];
+
+    if (t->app->options->geoip == NULL || t->app->geo == NULL ||
+        geo_zone(t->app->geo, addr, text) == NULL)
+        return 0;
+    return (uint8_t)((26 * (text[0] - 'A') + text[1] - 'A') % UINT8_MAX + 1);
 }
 
 /* What Redis had before it was emptied, it does not have. */
@@ -135,7 +148,8 @@ tracker_announce(struct tracker *t, const struct announce *a,
     struct announce_now now = {.time_s = (uint32_t)app_now(),
                                .random = tracker_random(t),
                                .interval_s = interval,
-                               .life_s = tracker_life_s(t)};
+                               .life_s = tracker_life_s(t),
+                               .zone = tracker_zone(t, &a->addr)};
     struct announce_plan plan;
     struct entry *e;
 
@@ -329,7 +343,6 @@ tracker_refresh(struct tracker *t, bool fresh)
 {
     if (t == NULL)
         return;
-    t->writes.store = t->app->store;
     if (fresh) {
         t->epoch++;
         t->fresh_ms = app_ticks_ms();

@@ -21,7 +21,8 @@ key_renew(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
     /* With its last peer the key went, perhaps by another process. */
     if (set->key_until_s >= now_s + life_s && swarm_count(swarm, kind) > 1)
         return;
-    if (store_swarm_renew(&t->writes, swarm->hex, kind, life_s + spare_s) == 0)
+    if (store_swarm_renew(t->app->store, swarm->hex, kind, life_s + spare_s) ==
+        0)
         set->key_until_s = now_s + life_s + spare_s;
 }
 
@@ -33,10 +34,10 @@ peer_write(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
 
     if (peer->flags & SWARM_COMPLETED)
         rc = store_swarm_completed(
-            &t->writes, swarm->hex, kind, peer->member, peer->expires_s,
+            t->app->store, swarm->hex, kind, peer->member, peer->expires_s,
             tracker_life_s(t) + tracker_life_s(t) / 10 + SWARM_KEY_SPARE_S);
     else
-        rc = store_swarm_put(&t->writes, swarm->hex, kind, peer->member,
+        rc = store_swarm_put(t->app->store, swarm->hex, kind, peer->member,
                              peer->expires_s);
     if (rc == 0)
         key_renew(t, swarm, kind, now_s);
@@ -68,7 +69,7 @@ writes_send(struct tracker *t, struct entry *entry,
                                   .expires_s = plan->expires_s};
 
         if (what == ANNOUNCE_REMOVE) {
-            store_swarm_remove(&t->writes, swarm->hex, kind, plan->member);
+            store_swarm_remove(t->app->store, swarm->hex, kind, plan->member);
             continue;
         }
         if (what == ANNOUNCE_COMPLETE)
@@ -131,7 +132,7 @@ on_rewriting(uv_timer_t *timer)
     if (t->rewrite > t->table.count)
         t->rewrite = t->table.count;
     for (int i = 0; i < REWRITE_SWARMS && t->rewrite > 0 &&
-                    t->writes.pending < SWARM_WRITES_MAX / 2;
+                    store_swarm_has_room(t->app->store);
          i++) {
         struct entry *e = t->table.all[--t->rewrite];
 
