@@ -65,6 +65,18 @@ waits_end(struct tracker *t, struct wait_list *waits, int rc)
 
 /* Merging. */
 
+static uint8_t
+member_zone(const struct tracker *t, enum swarm_kind kind,
+            const uint8_t *member)
+{
+    size_t len = swarm_member_bytes(kind) - 2;
+    struct ol_addr addr = {
+        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}};
+
+    memcpy(addr.bytes + sizeof(addr.bytes) - len, member, len);
+    return tracker_zone(t, &addr);
+}
+
 /* What others moved from one role to the other is so here, too. */
 static void
 peer_learn(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
@@ -80,7 +92,8 @@ peer_learn(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
             return;
         swarm_remove(swarm, memory, swarm_other(kind), member);
     }
-    (void)swarm_find(swarm, memory, kind, member, &peer);
+    if (!swarm_find(swarm, memory, kind, member, &peer))
+        peer.zone = member_zone(t, kind, member);
     peer.member = member;
     if (peer.expires_s < expires_s)
         peer.expires_s = expires_s;
