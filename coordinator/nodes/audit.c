@@ -35,6 +35,7 @@ struct audit {
 struct audits {
     struct app *app;
     struct fetcher *fetcher;
+    struct audit_cache cache;
     uv_timer_t tick;
     TAILQ_HEAD(audit_list, audit) running;
     unsigned count;
@@ -214,8 +215,8 @@ audit_start(struct audits *audits, const struct sites_sample *site,
     snprintf(audit->iss, sizeof(audit->iss), "%s", site->iss);
     TAILQ_INSERT_TAIL(&audits->running, audit, link);
     audits->count++;
-    if (audit_probe_create(audits->fetcher, &target, on_result, audit,
-                           &audit->probe) != 0) {
+    if (audit_probe_create(audits->fetcher, &audits->cache, &target, on_result,
+                           audit, &audit->probe) != 0) {
         audit_end(audit);
     } else if (holding->complete) {
         turn_ask(audit);
@@ -338,5 +339,6 @@ audits_free(struct audits *audits)
     while ((audit = TAILQ_FIRST(&audits->running)) != NULL)
         audit_end(audit);
     fetcher_free(audits->fetcher);
+    audit_cache_clear(&audits->cache);
     uv_close((uv_handle_t *)&audits->tick, on_closed);
 }

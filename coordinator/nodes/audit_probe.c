@@ -24,6 +24,7 @@
 
 struct audit_probe {
     struct fetcher *fetcher;
+    struct audit_cache *cache;
     struct fetch *fetch; /* under way, or NULL */
     audit_probe_fn *done;
     void *arg;
@@ -37,7 +38,7 @@ struct audit_probe {
     struct ol_keyset keys;
     struct ol_bitmap pieces; /* count 0: all */
 
-    char path[512];
+    char path[AUDIT_CACHE_PATH];
     uint8_t *table;
     int64_t now; /* when it began, for the manifest's times */
     uint32_t random, piece;
@@ -170,6 +171,7 @@ table_take(struct audit_probe *p, const void *table, size_t len)
     if (p->table == NULL)
         return -ENOMEM;
     memcpy(p->table, table, len);
+    audit_cache_put(p->cache, p->root, p->path, p->table, len, p->now);
     return 0;
 }
 
@@ -268,10 +270,18 @@ audit_probe_start(struct audit_probe *p, uint32_t random, int64_t now)
                                           .on_head = on_manifest_head,
                                           .on_done = on_manifest,
                                           .arg = p};
+    const struct audit_known *known = audit_cache_find(p->cache, p->root, now);
     size_t len = strlen(p->iss);
 
     p->random = random;
     p->now = now;
+    if (known != NULL) {
+        memcpy(p->path, known->path, sizeof(p->path));
+        if (table_take(p, known->table, known->table_len) == 0) {
+            piece_ask(p);
+            return;
+        }
+    }
     memcpy(url, p->iss, len);
     if (ol_subject_encode(p->sub, strlen(p->sub), url + len,
                           sizeof(url) - len) < 0)
@@ -296,14 +306,16 @@ keys_copy(const struct ol_keyset *from, struct ol_keyset *to)
 }
 
 int
-audit_probe_create(struct fetcher *fetcher, const struct audit_target *t,
-                   audit_probe_fn *done, void *arg, struct audit_probe **ret)
+audit_probe_create(struct fetcher *fetcher, struct audit_cache *cache,
+                   const struct audit_target *t, audit_probe_fn *done,
+                   void *arg, struct audit_probe **ret)
 {
     struct audit_probe *p = calloc(1, sizeof(*p));
 
     if (p == NULL)
         return -ENOMEM;
     p->fetcher = fetcher;
+    p->cache = cache;
     p->done = done;
     p->arg = arg;
     p->size = t->size;

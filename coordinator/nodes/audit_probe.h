@@ -5,6 +5,7 @@
 #ifndef COORDINATOR_AUDIT_PROBE_H
 #define COORDINATOR_AUDIT_PROBE_H
 
+#include "coordinator/nodes/audit_cache.h"
 #include "net/fetch.h"
 #include "offload/bitmap.h"
 #include "offload/content.h"
@@ -30,7 +31,8 @@ struct audit_target {
     const struct ol_keyset *keys; /* the site's */
 };
 
-int audit_probe_create(struct fetcher *fetcher,
+/* The cache is borrowed, and filled with what the site says. */
+int audit_probe_create(struct fetcher *fetcher, struct audit_cache *cache,
                        const struct audit_target *target, audit_probe_fn *done,
                        void *arg, struct audit_probe **ret);
 void audit_probe_free(struct audit_probe *probe); /* NULL is legal */

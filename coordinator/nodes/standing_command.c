@@ -16,7 +16,7 @@
 #include "offload/encoding.h"
 
 #define REDIS_DEFAULT "redis://127.0.0.1:6379"
-#define WAIT_MS 5000 /* for Redis */
+#define WAIT_MS 3000 /* for Redis */
 
 struct decision {
     const char *verb, *id, *reason, *redis;
