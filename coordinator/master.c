@@ -184,6 +184,7 @@ worker_ready(unsigned number)
     if (master.announced)
         return;
     master.announced = true;
+    daemon_notify("READY=1");
     log_info("ready: listening on http://%s", master.o->listen);
     if (master.o->listen_tls != NULL)
         log_info("and on https://%s", master.o->listen_tls);
@@ -299,6 +300,7 @@ stop_begin(int64_t now)
     if (master.stop_ms != 0)
         return;
     log_info("stopping");
+    daemon_notify("STOPPING=1");
     master.stop_ms = now;
     all_signal(SIGTERM);
     old_signal(SIGTERM);

@@ -193,39 +193,44 @@ row_take(const struct row *row, struct options *o, const char *text, bool first,
 
 /* The file. */
 
+/* Reads at most max bytes and makes a text of them; NULL without memory. */
+static char *
+text_read(FILE *f, size_t max, size_t *ret_len)
+{
+    char *text = malloc(max + 1);
+
+    if (text == NULL)
+        return NULL;
+    *ret_len = fread(text, 1, max, f);
+    text[*ret_len] = '\0';
+    return text;
+}
+
 static int
 file_read(const char *path, char **ret, struct ol_error *err)
 {
     FILE *f = fopen(path, "re");
-    char *text = malloc(OPTIONS_FILE_MAX + 1);
-    size_t len = 0;
+    char *text;
+    size_t len;
     int rc = 0;
 
     if (f == NULL)
-        rc = ol_error_set(err, errno, "cannot read %s: %s", path,
-                          strerror(errno));
-    else if (text == NULL)
-        rc = ol_error_set(err, ENOMEM, "no memory for %s", path);
-    if (rc != 0)
-        goto out;
-    len = fread(text, 1, OPTIONS_FILE_MAX + 1, f);
-    if (ferror(f))
+        return ol_error_set(err, errno, "cannot read %s: %s", path,
+                            strerror(errno));
+    text = text_read(f, OPTIONS_FILE_MAX + 1, &len);
+    if (text == NULL || ferror(f))
         rc = ol_error_set(err, EIO, "cannot read %s", path);
     else if (len > OPTIONS_FILE_MAX)
         rc = ol_error_set(err, EFBIG, "%s has more than %u bytes", path,
                           OPTIONS_FILE_MAX);
-    else if (memchr(text, '\0', len) != NULL)
+    else if (strlen(text) != len)
         rc = ol_error_set(err, EINVAL, "%s is no text", path);
-out:
-    if (f != NULL)
-        fclose(f);
-    if (rc != 0) {
+    fclose(f);
+    if (rc != 0)
         free(text);
-        return rc;
-    }
-    text[len] = '\0';
-    *ret = text;
-    return 0;
+    else
+        *ret = text;
+    return rc;
 }
 
 /* "name value", blanks around both; "" and "# …" are nothing. */

@@ -1,6 +1,7 @@
 /*
  * What the daemons share when they start and stop: process limits, their key
- * file, sizes on the command line, and the signals that end them.
+ * file, sizes on the command line, the signals that end them, and what systemd
+ * is told.
  *
  * Must not know what a daemon does.
  */
@@ -9,8 +10,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define DAEMON_SIZE_MAX ((UINT64_C(1) << 53) - 1)
 
@@ -78,6 +84,28 @@ daemon_size_parse(const char *text, uint64_t *ret)
         return -ERANGE;
     *ret = value << shift;
     return 0;
+}
+
+void
+daemon_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    socklen_t len;
+    int fd;
+
+    if (path == NULL || strlen(path) >= sizeof(to.sun_path))
+        return;
+    memcpy(to.sun_path, path, strlen(path));
+    if (to.sun_path[0] == '@') /* an abstract one */
+        to.sun_path[0] = '\0';
+    len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+                  (struct sockaddr *)&to, len);
+    close(fd);
 }
 
 static void

@@ -1,6 +1,7 @@
 /*
  * What the daemons share when they start and stop: process limits, their key
- * file, sizes on the command line, and the signals that end them.
+ * file, sizes on the command line, the signals that end them, and what systemd
+ * is told.
  *
  * Must not know what a daemon does.
  */
@@ -29,6 +30,12 @@ int daemon_key_open(const char *path, struct ol_key **ret, bool *ret_made,
  * either case.  -EINVAL: something else; -ERANGE: above 2^53 - 1.
  */
 int daemon_size_parse(const char *text, uint64_t *ret);
+
+/*
+ * Tells systemd, if it has started this process with Type=notify: "READY=1",
+ * "RELOADING=1", "STOPPING=1" (sd_notify(3)).
+ */
+void daemon_notify(const char *state);
 
 /* Calls stop once, on the first SIGTERM or SIGINT. */
 struct daemon_signals {

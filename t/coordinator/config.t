@@ -81,4 +81,19 @@ $t->wait_for(sub { 2 == $c->workers }, 'two workers', 15);
 is $t->http(GET => "http://127.0.0.1:$port/", timeout => 1)->{status}, 0,
     'the old address is closed';
 
+$c->stop;
+
+# systemd hears when it is ready, and when it stops.
+require IO::Socket::UNIX;
+my $systemd = IO::Socket::UNIX->new(Type => Socket::SOCK_DGRAM(),
+    Local => $t->path('notify')) or die "notify: $!";
+$c->{env}{NOTIFY_SOCKET} = $t->path('notify');
+$c->start;
+my $heard = '';
+$systemd->recv($heard, 100);
+is $heard, 'READY=1', 'systemd hears that it is ready';
+$c->stop;
+$systemd->recv($heard, 100);
+is $heard, 'STOPPING=1', 'and that it stops';
+
 $t->done;
