@@ -301,6 +301,7 @@ on_renewal(uv_timer_t *timer)
     contents->renew_due += contents->count;
     left = contents->renew_due / rounds;
     contents->renew_due %= rounds;
+    hottest_tell(contents);
     while (left-- > 0) {
         if (contents->renew == NULL)
             contents->renew = TAILQ_FIRST(&contents->all);

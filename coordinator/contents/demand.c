@@ -52,11 +52,16 @@ demand_rate(const struct demand *demand, uint64_t size, int64_t now_ms)
     return faded(demand->rate, demand->at_ms, now_ms, window_ms(size));
 }
 
+double
+demand_hour(const struct demand *demand, int64_t now_ms)
+{
+    return faded(demand->hour, demand->at_ms, now_ms, DEMAND_HOUR_MS);
+}
+
 unsigned
 demand_heat(const struct demand *demand, int64_t now_ms)
 {
-    return (unsigned)log2(
-        1 + faded(demand->hour, demand->at_ms, now_ms, DEMAND_HOUR_MS));
+    return (unsigned)log2(1 + demand_hour(demand, now_ms));
 }
 
 static unsigned

@@ -56,6 +56,8 @@ void demand_add(struct demand *demand, uint64_t requests, uint64_t size,
 
 /* Requests per second, now. */
 double demand_rate(const struct demand *demand, uint64_t size, int64_t now_ms);
+/* Requests per hour, now. */
+double demand_hour(const struct demand *demand, int64_t now_ms);
 /* floor(log2(1 + requests per hour)) */
 unsigned demand_heat(const struct demand *demand, int64_t now_ms);
 

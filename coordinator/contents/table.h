@@ -130,6 +130,10 @@ void crowd_placed(struct contents *contents, struct content *c, bool crowded);
 void crowd_forget(struct contents *contents, struct content *c);
 void crowd_watch(uv_timer_t *timer);
 
+/* hottest.c */
+/* The store hears which contents of the site are asked for most. */
+void hottest_tell(const struct contents *contents);
+
 /* sweep.c */
 /* A slice of what is to be looked at since nodes moved; returns its cost, 0:
  * nothing is left. */

@@ -25,11 +25,24 @@ struct reading {
     struct view_stored *stored;
 };
 
+/* A content that its sites have taken back meanwhile is left out. */
+static void
+hot_compact(struct view_stored *s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->hot_count; i++)
+        if (s->hot[i].origin[0] != '\0')
+            s->hot[kept++] = s->hot[i];
+    s->hot_count = kept;
+}
+
 static void
 reading_end(struct reading *r)
 {
     if (--r->waiting > 0)
         return;
+    hot_compact(r->stored);
     r->stored->taken_s = r->now_s;
     if (r->rc != 0) {
         free(r->stored);

@@ -17,8 +17,8 @@ sub status { $t->json($t->http(GET => ($_[0] // $c)->url . '/v1/status')->{conte
 sub page { $t->http(GET => ($_[0] // $c)->url . '/')->{content} }
 
 my $site = Site->new(test => $t, coordinator => $c, name => 'a', sync => sub {
-    return (200, { contents => [ { root => $root, sub => '/iso/a&b.iso', demand => 1000,
-        size => 4_000_000 } ] });
+    return (200, { contents => [ { root => $root, sub => '/iso/a&b.iso', size => 4_000_000,
+        demand => -f $t->path('crowd') ? 5000 : 10 } ] });
 });
 $site->join;
 my $node = Stranger->new(test => $t, coordinator => $c, name => 'n');
@@ -49,9 +49,20 @@ is_deeply [ map { scalar @{ $s->{history}{$_} } } qw(minutes slots days) ], [ 60
     'an hour, a day, a month';
 ok $s->{redis}{up} && $s->{redis}{aof} && !$s->{stale}, 'Redis is up';
 
+$t->write('crowd', '');
+my $hot = $t->wait_for(sub {
+    my ($first) = @{ status()->{contents}{list} };
+    $first && $first->{demand} > 4000 ? $first : undef;
+}, 'the demand', 25);
+is_deeply [ @$hot{qw(root origin path size holders)} ],
+    [ $root, $site->url, '/iso/a&b.iso', 4_000_000, 0 ], 'what is asked for';
+cmp_ok $hot->{wanted}, '>=', 3, 'and how many nodes should hold it';
+
 # The page says the same by itself.
 my $page = page();
-like $page, qr{>12\.3 MB/s<}, 'the page: rate';
+like $page, qr{>/iso/a&amp;b\.iso<small>abab}, 'the page: content';
+like $page, qr{0 of \d+, \d+ missing}, 'and that nobody holds it';
+like $page, qr{>12\.3 MB/s<}, 'rate';
 like $page, qr{\Q@{[ $site->url ]}\E</th>}, 'site';
 like $page, qr{\Q@{[ $node->url ]}\E<small>}, 'node';
 like $page, qr{7\.0 MB sent, 6\.0 MB credited}, 'bytes';
