@@ -8,7 +8,7 @@ use Origin;
 use Stranger;
 
 # One item of one key, or of as many as the command names; [log n] at most.
-my %single = map { $_ => 1 } qw(GET SET INCR DEL EXISTS EXPIRE PEXPIRE PTTL HGET HSET HSETNX
+my %single = map { $_ => 1 } qw(GET SET INCR DEL EXISTS EXPIRE PEXPIRE TTL PTTL HGET HSET HSETNX
     HMGET HDEL HEXISTS HINCRBY HLEN ZADD ZREM ZSCORE ZCARD ZCOUNT SADD SREM SCARD SISMEMBER
     INFO AUTH SELECT FUNCTION FCALL FCALL_RO);
 
@@ -31,6 +31,7 @@ my %form = (
         qr/^HGETALL key$/,       # of la:{N}:S, at most ACCOUNTS_MAX
         qr/^HGETALL keys\[k\]$/, # of ld:{N}:D, one line a site
     ],
+    CLIENT => [qr/^CLIENT REPLY OFF$/],
     XADD => [qr/^XADD changes MAXLEN ~ %d /],
     XREAD => [qr/^XREAD COUNT %d /],
     XREVRANGE => [qr/COUNT 1$/],
