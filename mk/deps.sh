@@ -23,10 +23,12 @@ packages() {
             iproute2 man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
             libnginx-mod-http-js libnginx-mod-http-lua \
             libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter \
-            aria2 wget wget2 transmission-cli qbittorrent-nox chromium
+            aria2 wget wget2 transmission-cli qbittorrent-nox rtorrent chromium
+        node_packages
         ;;
     bench)
         echo wrk valgrind util-linux opentracker
+        node_packages
         ;;
     source)
         echo dpkg-dev
@@ -42,6 +44,12 @@ packages() {
         exit 2
         ;;
     esac
+}
+
+# Where Node.js comes from elsewhere, Debian's npm would take its place.
+node_packages() {
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
 }
 
 services="nginx redis-server opentracker"

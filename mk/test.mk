@@ -29,6 +29,7 @@ test: ## build all and run every test; the last line counts
 	@mk/deps.sh build run test
 	@$(MAKE) --no-print-directory all unit-tests $(B)/crowd
 	+@$(make_module)
+	@$(MAKE) --no-print-directory npm || true
 	@$(BUILT) mk/test.pl $(TESTS)
 
 asan: ## the tests under AddressSanitizer and UBSan, the module under UBSan
@@ -37,6 +38,16 @@ ubsan: ## the tests under UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=ubsan test
 tsan: ## the tests with programs under ThreadSanitizer
 	@$(MAKE) --no-print-directory FLAVOUR=tsan test
+
+# Without it its test is skipped, and all others run.
+npm: build/npm/ready ## npm's bittorrent-tracker, for a test and a benchmark
+build/npm/ready: $(shell find t/interop/npm -type f)
+	@mkdir -p $(@D) && cp -r t/interop/npm/. $(@D)
+	$(call say,NPM,$(@D))
+	@cd $(@D) && npm ci --no-audit --no-fund --ignore-scripts > npm.log 2>&1 \
+	    || { echo "npm ci failed, see $(@D)/npm.log; is the registry in reach?"; \
+	        exit 1; }
+	@touch $@
 
 NGINX_DEBIAN := build/src/nginx-debian
 ASAN_NGINX_TESTS = $(if $(filter file,$(origin TESTS)),t/module t/system \
@@ -108,6 +119,7 @@ bench-index: ## what indexing costs, against openssl and an idle worker
 bench-tracker: ## announces a second, against opentracker and npm's tracker
 	@mk/deps.sh build run bench
 	@$(MAKE) --no-print-directory all $(B)/announce
+	@$(MAKE) --no-print-directory npm || true
 	@$(BUILT) bench/tracker --npm $(BENCH)
 ifndef BENCH
 	@$(BUILT) bench/tracker --million
@@ -124,6 +136,6 @@ $(B)/crowd: $(CROWD_SRC) bench/crowd/crowd.h $(B)/liboffload.a $(B)/flags
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $(CROWD_SRC) \
 	    $(B)/liboffload.a -luv $(LIB_LIBS)
 
-.PHONY: asan asan-nginx bench bench-index bench-module bench-tracker \
+.PHONY: npm asan asan-nginx bench bench-index bench-module bench-tracker \
     check headers soak test
 .PHONY: tsan ubsan

@@ -10,13 +10,14 @@ use strict;
 use warnings;
 
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use Time::HiRes qw(time);
 
 sub request {
     my ($method, $url, %o) = @_;
 
-    my ($host, $port, $target) = $url =~ m{^http://([^:/?]+)(?::(\d+))?(.*)$}s
+    my ($host, $port, $target) = $url =~
+        m{^http://(\[[^]]*\]|[^:/?]+)(?::(\d+))?(.*)$}s
         or die "$url is not an http: URL\n";
     my %headers = ('Host' => $port ? "$host:$port" : $host,
         'Connection' => 'close', %{ $o{headers} // {} });
@@ -41,8 +42,8 @@ sub request {
 sub exchange {
     my ($host, $port, $bytes, $timeout) = @_;
 
-    my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port,
-        Timeout => $timeout)
+    my $s = IO::Socket::IP->new(PeerHost => $host =~ s/^\[(.*)\]$/$1/r,
+        PeerPort => $port, Timeout => $timeout)
         or return ('', "connect to $host:$port: $@");
     binmode $s;
     $s->blocking(0);

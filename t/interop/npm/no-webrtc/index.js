@@ -1,0 +1,4 @@
+// As in a browser without WebRTC.
+export const RTCPeerConnection = undefined
+export const RTCSessionDescription = undefined
+export const RTCIceCandidate = undefined
