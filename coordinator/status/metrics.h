@@ -61,6 +61,10 @@
       "BitTorrent swarms in memory")                                           \
     X(M_TRACKER_PEERS, gauge, "offload_tracker_peers",                         \
       "BitTorrent peers in memory, a sample of all")                           \
+    X(M_BYTES_CLAIMED, counter, "offload_claimed_bytes_total",                 \
+      "Bytes that nodes say they sent, as they tell this coordinator")         \
+    X(M_BYTES_CREDITED, counter, "offload_credited_bytes_total",               \
+      "Bytes that were credited to nodes, in what this coordinator heard")     \
     X(M_STORE_ERRORS, counter, "offload_store_errors_total",                   \
       "Commands that Redis did not answer, or with an error")
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/status/metrics.h"
 #include "coordinator/store/link.h"
 #include "offload/content.h"
 
@@ -48,6 +49,8 @@ store_history_add(struct store *store, int64_t now_s, uint64_t claimed,
 
     if (claimed == 0 && credited == 0)
         return;
+    metrics_add(M_BYTES_CLAIMED, claimed);
+    metrics_add(M_BYTES_CREDITED, credited);
     link_send(store, NULL, NULL,
               "FCALL ol_history_add 3 {hist}:m:%lld {hist}:t:%lld {hist}:d "
               "%lld %lld %lld %llu %llu",
