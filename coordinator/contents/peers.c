@@ -1,15 +1,19 @@
 /*
- * GET /v1/content/{root}/peers: the store's holders, as far as they are alive.
+ * GET /v1/content/{root}/peers: the store's holders, as far as they may be
+ * named, the best for the client first.
  *
- * Must not know placement.
+ * Must not know who is chosen to hold it.
  */
 #include "coordinator/contents/peers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "coordinator/call.h"
+#include "coordinator/contents/placement.h"
+#include "coordinator/nodes/geo.h"
 #include "coordinator/nodes/nodes.h"
 #include "offload/content.h"
 #include "offload/encoding.h"
@@ -18,6 +22,9 @@ struct peers {
     struct call call;
     char root[OL_ROOT_HEX + 1];
     size_t wanted;
+    struct ol_addr client;
+    char zone_text[GEO_ZONE];
+    const char *zone; /* the client's, or NULL */
 };
 
 static json_t *
@@ -33,20 +40,85 @@ peer_json(const struct node *node, const struct store_holder *holder)
     return obj;
 }
 
-static void
-peers_add(const struct peers *peers, json_t *list, bool complete,
-          const struct store_holder *holders, size_t count)
-{
-    const struct node *node;
+/* Order: who has all of it; near, then local, then others; by what a node can
+ * spare. */
 
-    for (size_t i = 0; i < count && json_array_size(list) < peers->wanted;
-         i++) {
-        if (holders[i].complete != complete)
-            continue;
+struct ranked {
+    const struct node *node;
+    const struct store_holder *holder;
+    unsigned tier; /* 0 .. 2, of incomplete ones 3 .. 5 */
+    double spare;
+};
+
+static bool
+is_near(const struct node *node, const struct ol_addr *client)
+{
+    json_t *list, *entry;
+    struct ol_cidr cidr;
+    bool near = false;
+    size_t i;
+
+    if (strcmp(node->cidrs, "[]") == 0)
+        return false;
+    list = json_loads(node->cidrs, 0, NULL);
+    json_array_foreach(list, i, entry)
+    {
+        near = near ||
+               (json_is_string(entry) &&
+                ol_cidr_parse(json_string_value(entry), &cidr, NULL) == 0 &&
+                ol_cidr_contains(&cidr, client));
+    }
+    json_decref(list);
+    return near;
+}
+
+static struct ranked
+peer_rank(const struct peers *peers, const struct node *node,
+          const struct store_holder *holder)
+{
+    struct ranked ranked = {.node = node,
+                            .holder = holder,
+                            .tier = holder->complete ? 2 : 5,
+                            .spare = placement_spare_score(1, node->spare)};
+
+    if (is_near(node, &peers->client))
+        ranked.tier -= 2;
+    else if (peers->zone != NULL && strcasecmp(peers->zone, node->zone) == 0)
+        ranked.tier -= 1;
+    return ranked;
+}
+
+static int
+ranked_compare(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->tier != y->tier)
+        return x->tier < y->tier ? -1 : 1;
+    if (x->spare != y->spare)
+        return x->spare > y->spare ? -1 : 1;
+    return strcmp(x->node->id, y->node->id);
+}
+
+static json_t *
+peers_list(const struct peers *peers, const struct store_holder *holders,
+           size_t count)
+{
+    struct ranked ranked[STORE_HOLDERS];
+    json_t *list = json_array();
+    const struct node *node;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
         node = nodes_find(peers->call.app->nodes, holders[i].id);
         if (node != NULL && node_is_listed(node))
-            json_array_append_new(list, peer_json(node, &holders[i]));
+            ranked[kept++] = peer_rank(peers, node, &holders[i]);
     }
+    qsort(ranked, kept, sizeof(ranked[0]), ranked_compare);
+    for (size_t i = 0; i < kept && i < peers->wanted; i++)
+        json_array_append_new(list,
+                              peer_json(ranked[i].node, ranked[i].holder));
+    return list;
 }
 
 static void
@@ -57,9 +129,7 @@ on_holders(void *arg, int rc, uint64_t size, const struct store_holder *holders,
     json_t *list;
 
     if (rc == 0) {
-        list = json_array();
-        peers_add(peers, list, true, holders, count);
-        peers_add(peers, list, false, holders, count);
+        list = peers_list(peers, holders, count);
         call_json(&peers->call, 200,
                   json_pack("{s:s, s:I, s:o}", "root", peers->root, "size",
                             (json_int_t)size, "peers", list));
@@ -112,6 +182,8 @@ peers_request(struct app *app, struct http_request *request, const char *root,
         return;
     memcpy(peers->root, root, OL_ROOT_HEX);
     peers->wanted = wanted;
+    http_client(request, &peers->client);
+    peers->zone = geo_zone(app->geo, &peers->client, peers->zone_text);
     if (store_holders(app->store, peers->root, app_now(), on_holders, peers) !=
         0) {
         call_busy(&peers->call, "the store is away");

@@ -135,7 +135,8 @@ choose_any(struct placement_holder *holders, size_t count)
              (holders[i].complete == best->complete &&
               holders[i].uniform > best->uniform)))
             best = &holders[i];
-    best->chosen = true;
+    if (best != NULL)
+        best->chosen = true;
 }
 
 size_t
