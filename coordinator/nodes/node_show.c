@@ -64,7 +64,7 @@ on_loaded(void *arg, int rc, const struct store_node *from)
     struct node *node = rc == 0 ? nodes_intern(nodes, show->id) : NULL;
 
     if (node != NULL)
-        nodes_update(nodes, node, from);
+        nodes_loaded(nodes, node, from);
     if (node != NULL && node->zone != NULL && node->url != NULL)
         call_json(&show->call, 200, node_json(node, from));
     else if (rc == -ENOENT)

@@ -263,6 +263,16 @@ nodes_beat(struct nodes *nodes, struct node *node,
 
 /* Loading from the store. */
 
+void
+nodes_loaded(struct nodes *nodes, struct node *node,
+             const struct store_node *from)
+{
+    nodes_update(nodes, node, from);
+    node_load(nodes, node, from);
+    if (from->life_ms > 0)
+        node_live(nodes, node, app_ticks_ms() + (int64_t)from->life_ms);
+}
+
 struct load {
     struct nodes *nodes;
     char id[OL_KEY_CHARS + 1];
@@ -277,13 +287,8 @@ on_load(void *arg, int rc, const struct store_node *from)
     if (rc != -ECANCELED &&
         (node = nodes_find(load->nodes, load->id)) != NULL) {
         node->loading = false;
-        if (rc == 0) {
-            nodes_update(load->nodes, node, from);
-            node_load(load->nodes, node, from);
-            if (from->life_ms > 0)
-                node_live(load->nodes, node,
-                          app_ticks_ms() + (int64_t)from->life_ms);
-        }
+        if (rc == 0)
+            nodes_loaded(load->nodes, node, from);
         if (node->load_again) {
             node->load_again = false;
             nodes_load(load->nodes, load->id);

@@ -101,7 +101,9 @@ struct node *nodes_find(struct nodes *nodes, const char *id);
 struct node *nodes_intern(struct nodes *nodes, const char *id);
 /* Reads it again from the store. */
 void nodes_load(struct nodes *nodes, const char *id);
-/* Takes what was read. */
+/* Takes all that was read; update: but whether it is alive. */
+void nodes_loaded(struct nodes *nodes, struct node *node,
+                  const struct store_node *from);
 void nodes_update(struct nodes *nodes, struct node *node,
                   const struct store_node *from);
 /* It has just been heard here. */
