@@ -75,7 +75,8 @@
  * Connection: reconnects by itself with a growing, jittered pause.  While it
  * is away, and while more than STORE_PENDING_MAX commands are unanswered,
  * calls fail at once; an answer that takes more than STORE_ANSWER_MS counts as
- * a lost connection.
+ * a lost connection.  Peers of swarms are written by a second connection, on
+ * which nothing is answered (soft.h).
  */
 #ifndef COORDINATOR_STORE_H
 #define COORDINATOR_STORE_H
