@@ -51,7 +51,7 @@ struct status {
     struct view_stored *stored; /* the last reading that succeeded */
     int64_t stored_ms;          /* 0: none */
     bool reading, failed;       /* failed: the last one */
-    TAILQ_HEAD(, waiting) waiting;
+    TAILQ_HEAD(waiting_list, waiting) waiting;
     uv_timer_t deadline, gauges;
     unsigned handles;
     struct rendered rendered[FORMS];

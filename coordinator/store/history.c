@@ -110,7 +110,7 @@ store_hot_put(struct store *store, int64_t now_s,
 {
     struct {
         char demand[32], wanted[12];
-    } texts[HOT_PUT_MAX];
+    } texts[HOT_PUT_MAX] = {{"", ""}};
     const char *argv[7 + 3 * HOT_PUT_MAX] = {
         "FCALL", "ol_hot_put", "3", "{hot}:demand", "{hot}:at", "{hot}:wanted",
     };
