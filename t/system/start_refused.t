@@ -67,7 +67,7 @@ for (
     refused($what, $why, 'offload-coordinator', @coordinator, @key, @args);
     refused($what, $why, 'offload-node', @node, @key, @args);
 }
-refused('a Redis that is none', qr/redis.*ftp/, 'offload-coordinator',
+refused('a Redis that is none', qr{redis: the URL is not unix:}, 'offload-coordinator',
     @listen, @key, '--redis', 'ftp://x');
 refused('rediss', qr/rediss/, 'offload-coordinator', @listen, @key,
     '--redis', 'rediss://127.0.0.1');
