@@ -66,7 +66,7 @@ contents_at(struct contents *c, uint32_t slot)
 uint64_t
 contents_free_bytes(const struct contents *c)
 {
-    return quota_free(&c->quota);
+    return quota_room(&c->quota);
 }
 
 struct content_list *

@@ -15,6 +15,15 @@ list_of(struct quota *quota, const struct quota_item *item)
     return item->released ? &quota->released : &quota->kept[item->heat];
 }
 
+/* What is released is as good as free: it goes as soon as it is in the way. */
+static void
+released_count(struct quota *quota, const struct quota_item *item,
+               uint64_t bytes)
+{
+    if (item->released)
+        quota->releasable += bytes;
+}
+
 static void
 to_front(struct quota *quota, struct quota_item *item)
 {
@@ -27,6 +36,7 @@ quota_init(struct quota *quota, uint64_t limit)
 {
     quota->limit = limit;
     quota->used = 0;
+    quota->releasable = 0;
     for (size_t i = 0; i < QUOTA_HEATS; i++)
         TAILQ_INIT(&quota->kept[i]);
     TAILQ_INIT(&quota->released);
@@ -36,6 +46,7 @@ void
 quota_insert(struct quota *quota, struct quota_item *item)
 {
     quota->used += item->bytes;
+    released_count(quota, item, item->bytes);
     TAILQ_INSERT_HEAD(list_of(quota, item), item, link);
 }
 
@@ -43,6 +54,7 @@ void
 quota_remove(struct quota *quota, struct quota_item *item)
 {
     quota->used -= item->bytes;
+    released_count(quota, item, -item->bytes);
     item->bytes = 0;
     TAILQ_REMOVE(list_of(quota, item), item, link);
 }
@@ -61,7 +73,9 @@ quota_set_released(struct quota *quota, struct quota_item *item, bool released)
     if (item->released == released)
         return;
     TAILQ_REMOVE(list_of(quota, item), item, link);
+    released_count(quota, item, -item->bytes);
     item->released = released;
+    released_count(quota, item, item->bytes);
     TAILQ_INSERT_HEAD(list_of(quota, item), item, link);
 }
 
@@ -84,6 +98,7 @@ quota_reserve(struct quota *quota, struct quota_item *item, uint64_t bytes)
         return false;
     quota->used += bytes;
     item->bytes += bytes;
+    released_count(quota, item, bytes);
     return true;
 }
 
@@ -92,6 +107,15 @@ quota_return(struct quota *quota, struct quota_item *item, uint64_t bytes)
 {
     quota->used -= bytes;
     item->bytes -= bytes;
+    released_count(quota, item, -bytes);
+}
+
+uint64_t
+quota_room(const struct quota *quota)
+{
+    uint64_t kept = quota->used - quota->releasable;
+
+    return kept < quota->limit ? quota->limit - kept : 0;
 }
 
 uint64_t

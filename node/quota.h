@@ -26,7 +26,7 @@ struct quota_item { /* embedded in what is counted */
 TAILQ_HEAD(quota_list, quota_item);
 
 struct quota {
-    uint64_t limit, used;
+    uint64_t limit, used, releasable;    /* releasable: of what is released */
     struct quota_list kept[QUOTA_HEATS]; /* most recently used first */
     struct quota_list released;
 };
@@ -47,6 +47,8 @@ bool quota_reserve(struct quota *quota, struct quota_item *item,
                    uint64_t bytes);
 void quota_return(struct quota *quota, struct quota_item *item, uint64_t bytes);
 uint64_t quota_free(const struct quota *quota);
+/* With what is released: what a coordinator may place here. */
+uint64_t quota_room(const struct quota *quota);
 
 /*
  * The item to evict next, or NULL.  heat: also what is not released, if it is

@@ -30,6 +30,18 @@ test_budget(void)
     ok(!quota_reserve(&quota, &b, UINT64_MAX), "huge sizes do not wrap");
     quota.limit = 5;
     is_int(quota_free(&quota), 0, "over the budget is not below zero");
+    is_int(quota_room(&quota), 0, "nor is there room");
+
+    setup();
+    quota_set_released(&quota, &a, true);
+    is_int(quota_room(&quota), 70 + (int)a.bytes, "what is released is room");
+    ok(quota_reserve(&quota, &a, 20), "even while it grows");
+    is_int(quota_room(&quota), 50 + (int)a.bytes, "as much of it");
+    quota_set_released(&quota, &a, false);
+    is_int(quota_room(&quota), quota_free(&quota), "until it is kept again");
+    quota_set_released(&quota, &a, true);
+    quota_remove(&quota, &a);
+    is_int(quota_room(&quota), quota_free(&quota), "or gone");
 }
 
 static void
