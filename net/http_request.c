@@ -205,6 +205,14 @@ http_set_context(struct http_request *r, void *context,
     r->on_close = on_close;
 }
 
+void
+http_set_sent(struct http_request *r, void (*sent)(void *arg, bool whole),
+              void *arg)
+{
+    r->sent = sent;
+    r->sent_arg = arg;
+}
+
 void *
 http_context(const struct http_request *r)
 {

@@ -130,7 +130,6 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
 {
     struct http_request *r = *context;
 
-    (void)code;
     connection_wait(arg, connection_of(connection));
     if (r == NULL)
         return;
@@ -138,6 +137,8 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
     r->httpd->busy -= r->begun;
     if (r->handled && !r->answered && r->on_close != NULL)
         r->on_close(r, r->context);
+    if (r->sent != NULL)
+        r->sent(r->sent_arg, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     stream_end(r);
     if (r->response != NULL)
         MHD_destroy_response(r->response);

@@ -81,6 +81,12 @@ void http_set_context(struct http_request *request, void *context,
                       void (*on_close)(struct http_request *request,
                                        void *context));
 void *http_context(const struct http_request *request);
+/*
+ * Before the answer: sent is called once, when all of it has been given to the
+ * system (whole), or its connection has ended before.
+ */
+void http_set_sent(struct http_request *request,
+                   void (*sent)(void *arg, bool whole), void *arg);
 
 /*
  * Answers.  headers: "Name: value" strings, NULL-terminated, or NULL; Date,

@@ -54,6 +54,8 @@ struct http_request {
 
     void *context;
     void (*on_close)(struct http_request *request, void *context);
+    void (*sent)(void *arg, bool whole);
+    void *sent_arg;
 
     struct http_stream stream;
     bool stream_open, stream_woken;

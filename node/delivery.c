@@ -317,6 +317,36 @@ payer_of(struct delivery *d)
     return served_place(d->node->served, iss);
 }
 
+/* Bytes that the system sends from the file. */
+struct sending {
+    struct served *served;
+    uint32_t payer;
+    uint64_t len;
+};
+
+/* What was cut short is not counted: nobody knows how much of it went. */
+static void
+on_sent(void *arg, bool whole)
+{
+    struct sending *sending = arg;
+
+    if (whole)
+        served_add(sending->served, sending->payer, sending->len);
+    free(sending);
+}
+
+static void
+count_sending(struct delivery *d, uint64_t len)
+{
+    struct sending *sending = malloc(sizeof(*sending));
+
+    rate_count(d->node->rate, len);
+    if (sending == NULL)
+        return;
+    *sending = (struct sending){d->node->served, d->payer, len};
+    http_set_sent(d->request, on_sent, sending);
+}
+
 /* stream: pieces are still to come. */
 static void
 answer(struct delivery *d, bool stream)
@@ -338,10 +368,8 @@ answer(struct delivery *d, bool stream)
         http_reply_stream(d->request, status, head.lines, len, &body);
         return;
     }
-    if (!head_only) {
-        rate_count(node->rate, len);
-        served_add(node->served, d->payer, len);
-    }
+    if (!head_only)
+        count_sending(d, len);
     http_reply_fd(d->request, status, head.lines, d->content->open->file.fd,
                   d->range.first, len);
     delivery_free(d);

@@ -5,6 +5,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib";
 use Offload::Test;
 use Scripted;
+use IO::Socket::INET;
 
 my $t = Offload::Test->new;
 my ($s, $other) = map { Scripted->new($t) } 1 .. 2;
@@ -48,6 +49,23 @@ wait_told($s, $other->url, 600_000, 'it is that one\'s');
 is told($s, $s->url), 600_100, 'and not the first one\'s';
 is get("/c/$c->{root}"), 200, 'a client without a ticket';
 wait_told($s, $s->url, 1_200_100, 'counts for the first site');
+
+# Without a limit of the rate the system sends the file: the same, but what is
+# cut short is nothing.
+my $large = $s->content('/large.bin', $t->bytes(30_000_000, 3));
+my $quick = $t->node(coordinator => $s->coordinator);
+$s->assign($large, $quick);
+$s->wait_complete($large, $quick);
+my ($host, $port) = $quick->url =~ m{//(.*):(\d+)};
+my $cut = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port);
+print $cut "GET $large->{path} HTTP/1.1\r\nHost: x\r\n\r\n";
+$cut->flush;
+read $cut, my $some, 100_000;
+close $cut;
+is $t->http(GET => $quick->url . $large->{path})->{status}, 200, 'one that is quick';
+$t->wait_for(sub { $s->said($quick, 'served') }, 'its word');
+is_deeply [ map { $_->{bytes} } $s->said($quick, 'served') ], [30_000_000],
+    'counts what went out whole';
 
 my @epochs = map { $_->{epoch} // () } $s->beats($node);
 like $epochs[0], qr/^[\w-]{22}$/, 'it has an epoch';
