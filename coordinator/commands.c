@@ -39,6 +39,6 @@ void
 commands_help(FILE *out)
 {
     for (const struct command *c = commands; c->name != NULL; c++)
-        fprintf(out, "%s  %-24s  %s\n", c == commands ? "\nCommands:\n" : "",
+        fprintf(out, "%s  %-22s %s\n", c == commands ? "\nCommands:\n" : "",
                 c->name, c->help);
 }

@@ -54,14 +54,12 @@ static const struct row rows[] = {
     {"workers", NUMBER, AT(workers), "N", .help = "processes that serve (1)",
      .min = 1, .max = METRICS_WORKERS, .fixed = true},
     {"redis", TEXT, AT(redis), "URL",
-     .help = "unix:/path[?db=N] or redis://[[user]:password@]host[:port][/db] "
-             "(redis://127.0.0.1:6379)",
+     .help = "unix:/path or redis://[:password@]host[:port][/db]",
      .fixed = true},
     {"key", TEXT, AT(key), "FILE",
-     .help = "this coordinator's key, made if absent (coordinator.pem)",
-     .fixed = true},
+     .help = "its own key, made if absent (coordinator.pem)", .fixed = true},
     {"allow-net", NETS, AT(allow), "CIDR",
-     .help = "sites and nodes may be in this private network; repeatable"},
+     .help = "a private network sites and nodes may be in"},
     {"trusted-proxy", NETS, AT(proxies), "CIDR",
      .help = "whose X-Forwarded-For is believed; repeatable"},
     {"admin-net", NETS, AT(admins), "CIDR",
@@ -470,9 +468,9 @@ options_help(FILE *out)
           out);
     for (size_t i = 0; i < ROWS; i++) {
         snprintf(head, sizeof(head), "--%s %s", rows[i].name, rows[i].value);
-        fprintf(out, "  %-24s  %s\n", head, rows[i].help);
+        fprintf(out, "  %-22s %s\n", head, rows[i].help);
     }
-    fputs("  --test                    checks options and files, runs nothing\n"
+    fputs("  --test                 checks options and files, runs nothing\n"
           "  --help, --version\n",
           out);
 }
