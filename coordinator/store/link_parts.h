@@ -37,6 +37,7 @@ struct store {
     uv_prepare_t prepare;
     unsigned handles;
     struct soft *soft; /* NULL: not connected */
+    unsigned soft_opens;
     struct redis_address *address; /* being looked up, or NULL */
     unsigned tries;                /* so many addresses have been tried */
 

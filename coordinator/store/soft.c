@@ -162,6 +162,7 @@ soft_open(struct store *store)
     soft->events = 0;
     soft->lost = false;
     soft->len = 0;
+    store->soft_opens++;
     soft_begin(soft, &store->url);
     soft_poll(soft, UV_READABLE | UV_WRITABLE);
     store->soft = soft;
@@ -194,6 +195,12 @@ bool
 soft_has_room(const struct store *store)
 {
     return store->soft != NULL && store->soft->len < SOFT_BUFFER / 2;
+}
+
+unsigned
+soft_opens(const struct store *store)
+{
+    return store->soft_opens;
 }
 
 void

@@ -26,6 +26,8 @@ void soft_watch(struct store *store);
 int soft_write(struct store *store, const char *text, size_t len);
 /* Less than half of what may wait does. */
 bool soft_has_room(const struct store *store);
+/* How often it was opened: what was under way before may be lost. */
+unsigned soft_opens(const struct store *store);
 /* Sends what waits, as far as it goes. */
 void soft_flush(struct store *store);
 

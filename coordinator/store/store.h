@@ -55,6 +55,7 @@
  *                          and port -> s until which it is alive: two announce
  *                          intervals.  Ends somewhat after its last peer; up
  *                          to 256 expired ones are dropped at each look
+ *   t:probe        string  to see whether Redis takes writes; a minute
  *   {hist}:m:{H}   hash    bytes by minute of hour H (since 1970), c0 .. c59
  *                          claimed, p0 .. p59 credited; three hours
  *   {hist}:t:{D}   hash    the same by ten minutes of day D; three days

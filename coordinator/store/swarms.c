@@ -91,6 +91,44 @@ store_swarm_has_room(const struct store *store)
     return soft_has_room(store);
 }
 
+unsigned
+store_swarm_breaks(const struct store *store)
+{
+    return soft_opens(store);
+}
+
+struct probe {
+    store_swarm_probe_fn *done;
+    void *arg;
+};
+
+static void
+on_probed(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    struct probe *probe = arg;
+
+    (void)store;
+    (void)reply;
+    probe->done(probe->arg, rc);
+    free(probe);
+}
+
+int
+store_swarm_probe(struct store *store, store_swarm_probe_fn *done, void *arg)
+{
+    struct probe *probe = malloc(sizeof(*probe));
+    int rc;
+
+    if (probe == NULL)
+        return -EAGAIN;
+    probe->done = done;
+    probe->arg = arg;
+    rc = link_send(store, on_probed, probe, "SET t:probe 1 EX 60");
+    if (rc != 0)
+        free(probe);
+    return rc;
+}
+
 int
 store_swarm_put(struct store *store, const char *hex, unsigned kind,
                 const uint8_t *member, uint32_t expires_s)

@@ -11,8 +11,6 @@
 
 #include "coordinator/store/store.h"
 
-#define SWARM_WRITES_MAX 6144
-#define SWARM_LOOK_PEERS 128 /* of one kind, in one look */
 /* A key ends so long after the last of its peers, so that it is renewed
  * seldom. */
 #define SWARM_KEY_SPARE_S 300
@@ -21,6 +19,12 @@
 
 /* Less than half of what may wait to be sent does. */
 bool store_swarm_has_room(const struct store *store);
+/* Rises when what was under way may have been lost. */
+unsigned store_swarm_breaks(const struct store *store);
+/* Writes one that is answered: rc -EIO: Redis takes none, it is full. [1] */
+typedef void store_swarm_probe_fn(void *arg, int rc);
+int store_swarm_probe(struct store *store, store_swarm_probe_fn *done,
+                      void *arg);
 /* [log n] */
 int store_swarm_put(struct store *store, const char *hex, unsigned kind,
                     const uint8_t *member, uint32_t expires_s);

@@ -115,7 +115,9 @@ peers_merge(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
                              &expires_s))
             peer_learn(t, swarm, kind, member, expires_s, now_s);
     swarm_sweep(swarm, &t->table.memory, kind,
-                peers->whole ? sent_s + tracker_life_s(t) : 0);
+                peers->whole && rewrite_is_done(t)
+                    ? sent_s + tracker_life_s(t) - REWRITE_LAG_S
+                    : 0);
     set->base = peers->count > INT32_MAX ? INT32_MAX : (uint32_t)peers->count;
     set->delta = since;
 }

@@ -31,6 +31,11 @@
 #define TRACKER_TICK_MS 250
 #define REWRITE_TICK_MS 10
 #define REWRITE_SWARMS 1024 /* in one tick */
+/* Whether Redis takes writes is asked so often; what it did not take is
+ * written again after that, as often as it needs. */
+#define REWRITE_AGAIN_MS 2000
+/* Writes may arrive so much later than a look that is sent after them. */
+#define REWRITE_LAG_S 3
 
 LIST_HEAD(wait_list, tracker_wait);
 
@@ -71,8 +76,12 @@ struct tracker {
     struct doubt doubts[DOUBTS_MAX]; /* a ring, in the order they are due */
     size_t doubt_first, doubt_count;
 
-    size_t rewrite; /* entries that are still to be written; from the last */
-    bool rewrite_all, rewrite_again;
+    size_t rewrite;   /* entries that are still to be written; from the last */
+    bool rewrite_all; /* not only what is marked as unwritten */
+    bool rewrite_again; /* some are marked since it began */
+    bool full, probing; /* full: Redis takes no writes */
+    unsigned breaks;    /* of the connection for writes, that are made good */
+    int64_t probed_ms;
     uv_timer_t tick, rewriting;
     unsigned handles;
 };
@@ -99,5 +108,9 @@ void writes_send(struct tracker *tracker, struct entry *entry,
                  const struct announce_plan *plan, uint32_t now_s);
 /* All samples are written again, or just what Redis has not been told. */
 void rewrite_start(struct tracker *tracker, bool all);
+/* Starts it if something was not taken, or may have been lost. */
+void rewrite_tick(struct tracker *tracker, int64_t now_ms);
+/* Whether Redis has been told all of the sample, as far as is known. */
+bool rewrite_is_done(const struct tracker *tracker);
 
 #endif

@@ -15,7 +15,7 @@
 #define TABLE_SWARMS_MAX 131072
 #define TABLE_MEMORY (96u << 20)
 #define TABLE_STRANGERS 8192
-#define TABLE_STRANGER_MS 5000
+#define TABLE_STRANGER_MS 2000
 
 struct entry {
     struct swarm swarm;

@@ -293,6 +293,7 @@ on_tick(uv_timer_t *timer)
 
     looks_tick(t, now_ms);
     scrapes_expire(t, now_ms);
+    rewrite_tick(t, now_ms);
     metrics_set(M_TRACKER_SWARMS, t->table.count);
     metrics_set(M_TRACKER_PEERS, t->table.memory.peers);
 }
@@ -347,5 +348,5 @@ tracker_refresh(struct tracker *t, bool fresh)
         t->epoch++;
         t->fresh_ms = app_ticks_ms();
     }
-    rewrite_start(t, fresh);
+    rewrite_start(t, true);
 }

@@ -115,7 +115,7 @@ int tracker_scrape(struct tracker *tracker, struct scrape *scrape);
 int tracker_create(struct app *app, struct tracker **ret);
 /* After the store is freed: all that waits has ended then. NULL is legal. */
 void tracker_free(struct tracker *tracker);
-/* The store is up (again); fresh: it is told the sample. */
+/* The store is up (again), and is told the sample; fresh: it is another one. */
 void tracker_refresh(struct tracker *tracker, bool fresh);
 
 /* GET /announce and /scrape: http.c */

@@ -41,6 +41,8 @@ peer_write(struct tracker *t, struct swarm *swarm, enum swarm_kind kind,
                              peer->expires_s);
     if (rc == 0)
         key_renew(t, swarm, kind, now_s);
+    else
+        t->rewrite_again = true;
     return rc;
 }
 
@@ -102,7 +104,6 @@ on_peer(void *arg, const struct swarm_peer *peer)
         if (peer->flags != 0)
             peer_mark(r->tracker, r->swarm, r->kind, peer->member, 0, r->now_s);
     } else {
-        r->tracker->rewrite_again = true;
         peer_mark(r->tracker, r->swarm, r->kind, peer->member,
                   flags | SWARM_UNWRITTEN, r->now_s);
     }
@@ -138,11 +139,7 @@ on_rewriting(uv_timer_t *timer)
 
         entry_rewrite(t, tracker_find(t, e->swarm.infohash), now_s);
     }
-    if (t->rewrite > 0)
-        return;
-    if (t->rewrite_again)
-        rewrite_start(t, false);
-    else
+    if (t->rewrite == 0)
         uv_timer_stop(timer);
 }
 
@@ -152,6 +149,40 @@ rewrite_start(struct tracker *t, bool all)
     t->rewrite = t->table.count;
     t->rewrite_all = all;
     t->rewrite_again = false;
+    t->breaks = store_swarm_breaks(t->app->store);
     uv_timer_start(&t->rewriting, on_rewriting, REWRITE_TICK_MS,
                    REWRITE_TICK_MS);
+}
+
+bool
+rewrite_is_done(const struct tracker *t)
+{
+    return t->rewrite == 0 && !t->rewrite_again && !t->full &&
+           t->breaks == store_swarm_breaks(t->app->store);
+}
+
+static void
+on_probed(void *arg, int rc)
+{
+    struct tracker *t = arg;
+    bool was_full = t->full;
+
+    t->probing = false;
+    t->full = rc != 0;
+    if (t->full || t->rewrite > 0)
+        return;
+    if (was_full || t->breaks != store_swarm_breaks(t->app->store))
+        rewrite_start(t, true);
+    else if (t->rewrite_again)
+        rewrite_start(t, false);
+}
+
+void
+rewrite_tick(struct tracker *t, int64_t now_ms)
+{
+    if (t->probing || now_ms - t->probed_ms < REWRITE_AGAIN_MS ||
+        store_swarm_probe(t->app->store, on_probed, t) != 0)
+        return;
+    t->probing = true;
+    t->probed_ms = now_ms;
 }
