@@ -31,7 +31,7 @@ look_bucket(struct tracker *t, const uint8_t *infohash)
 {
     uint32_t word;
 
-    memcpy(&word, infohash + SWARM_HASH_BYTES - 4, sizeof(word));
+    memcpy(&word, &infohash[SWARM_HASH_BYTES - 4], sizeof(word));
     word = (word ^ (uint32_t)t->table.seed) * UINT32_C(0x9e3779b1);
     return &t->look_buckets[(word >> 16) % LOOK_BUCKETS];
 }
