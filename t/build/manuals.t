@@ -14,11 +14,12 @@ sub options {
     return join ' ', sort keys %found;
 }
 
-# Of a page only what its OPTIONS describe; examples may name anything.
+# Of a page only what its OPTIONS describe; examples and commands may name
+# anything.
 sub described {
     my ($page) = @_;
 
-    my $text = $t->read(Cwd::abs_path($page));
+    my ($text) = $t->read(Cwd::abs_path($page)) =~ /^\.SH OPTIONS\n(.*?)^\.SH /ms;
     return options(join '', $text =~ /^\.TP\n(.*\n)/mg);
 }
 
