@@ -265,7 +265,7 @@ callback_start(struct registration *r)
     uint8_t nonce[NONCE_BYTES];
     int rc;
 
-    if (app->callbacks >= REGISTRATION_CALLBACKS ||
+    if (app->callbacks >= REGISTRATION_CALLBACKS / app->options->workers ||
         getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
         call_busy(&r->call, "too many registrations at once");
         call_end(&r->call);
