@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "coordinator/call.h"
+#include "coordinator/status/metrics.h"
 #include "coordinator/tracker/bencode.h"
 #include "coordinator/tracker/query.h"
 #include "coordinator/tracker/tracker.h"
@@ -108,6 +109,7 @@ tracker_http_announce(struct app *app, struct http_request *request)
         return;
     why = query_announce(http_query(request), &announce);
     if (why != NULL) {
+        metrics_add(M_ANNOUNCES_HTTP_REFUSED, 1);
         failure_reply(request, why);
         return;
     }

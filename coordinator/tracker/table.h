@@ -10,7 +10,7 @@
 
 /*
  * With 16 peers each about 800 bytes a swarm: 100 MB.  Sets stop growing at
- * TABLE_MEMORY; then all is at most 130 MB, however many peers there are.
+ * TABLE_MEMORY; then all is at most 140 MB, however many peers there are.
  */
 #define TABLE_SWARMS_MAX 131072
 #define TABLE_MEMORY (96u << 20)

@@ -75,6 +75,15 @@ ok scalar @{ $r->{peers} }, 'and of IPv4';
 $r = $s->announce(from => '::ffff:198.51.100.2', port => 51413, left => 10);
 is $r->{incomplete}, 3, 'a mapped address is the IPv4 one';
 
+# Over IPv6 itself.
+my $v6 = Swarm->new($t, $t->coordinator(redis => $redis, host => '[::1]'),
+    hash => $hash);
+$t->wait_for(sub { !$v6->announce(port => 81, left => 0)->{'failure reason'} },
+    'its Redis');
+$r = $v6->announce(port => 82, left => 1);
+ok scalar(grep { $_ eq '::1 81' } @{ $r->{peers6} }), '[::1]: a seed';
+ok !grep({ $_ eq '::1 82' } @{ $r->{peers6} }), 'not itself';
+
 # What is wrong is said in bencode, with status 200.
 for (
     [ 'info_hash=short&port=1', qr/20 bytes/ ],
@@ -93,7 +102,7 @@ my $files = $s->scrape(@many, $hash);
 is keys %$files, 75, 'a scrape of 75';
 is_deeply $files->{ $many[5] },
     { complete => 0, incomplete => 0, downloaded => 0 }, 'unknown: zeros';
-is $files->{$hash}{complete}, 3, 'known: its counts';
+is $files->{$hash}{complete}, 4, 'known: its counts';
 like $s->get('/scrape')->{'failure reason'}, qr/info_hash/,
     'a scrape of all is refused';
 
