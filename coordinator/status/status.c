@@ -383,10 +383,14 @@ status_style(struct app *app, struct http_request *request)
 static void
 on_gauges(uv_timer_t *timer)
 {
-    struct status *status = timer->data;
+    const struct app *app = ((struct status *)timer->data)->app;
+    unsigned count = 0;
 
-    if (status->app->httpd != NULL)
-        metrics_set(M_CONNECTIONS, httpd_connections(status->app->httpd));
+    if (app->httpd != NULL)
+        count += httpd_connections(app->httpd);
+    if (app->httpd_tls != NULL)
+        count += httpd_connections(app->httpd_tls);
+    metrics_set(M_CONNECTIONS, count);
 }
 
 /* Creation. */
