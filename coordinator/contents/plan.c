@@ -258,7 +258,7 @@ plan_make(struct plan *plan, const json_t *json, struct ol_error *err)
 static void
 contents_print(const struct plan *plan)
 {
-    json_t *content, *node;
+    json_t *content, *node, *nodes;
     size_t i, j;
 
     printf("%-24s %14s %9s %4s %6s  %s\n", "CONTENT", "SIZE", "REQUESTS/S",
@@ -271,8 +271,11 @@ contents_print(const struct plan *plan)
                json_real_value(json_object_get(content, "demand")),
                (int)json_integer_value(json_object_get(content, "heat")),
                (int)json_integer_value(json_object_get(content, "wanted")));
-        json_array_foreach(json_object_get(content, "nodes"), j, node)
+        nodes = json_object_get(content, "nodes");
+        json_array_foreach(nodes, j, node)
+        {
             printf(" %.10s", json_string_value(node));
+        }
         putchar('\n');
     }
 }
