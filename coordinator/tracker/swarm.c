@@ -17,7 +17,9 @@
 #define NEAR_KEPT 4 /* of one network, in its bucket */
 /* So much fuller may its bucket be than the peer's own. */
 #define NEAR_FIRST 2
-#define TAIL_BYTES 6 /* flags, zone, expiry */
+#define LINE 64        /* bytes of the cache */
+#define EXPECT_MAX 256 /* bytes of each set */
+#define TAIL_BYTES 6   /* flags, zone, expiry */
 
 static size_t
 slot_bytes(enum swarm_kind kind)
@@ -185,6 +187,21 @@ slot_free(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
                    : own.slot;
     *ret_worst = network.near < NEAR_KEPT ? network.worst : own.worst;
     return NULL;
+}
+
+void
+swarm_expect(const struct swarm *swarm)
+{
+    for (int kind = 0; kind < SWARM_KINDS; kind++) {
+        const struct swarm_set *set = &swarm->sets[kind];
+        size_t bytes = (size_t)set->buckets * SWARM_WAYS *
+                       slot_bytes((enum swarm_kind)kind);
+
+        if (bytes > EXPECT_MAX)
+            bytes = EXPECT_MAX;
+        for (size_t at = 0; at < bytes; at += LINE)
+            __builtin_prefetch(set->slots + at);
+    }
 }
 
 /* Comings and goings. */

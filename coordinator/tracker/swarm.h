@@ -74,6 +74,9 @@ struct swarm_peer {
     uint8_t zone; /* a number for its country; 0: not known */
 };
 
+/* It will be asked soon: fetches the first of its peers into the cache. */
+void swarm_expect(const struct swarm *swarm);
+
 /* True if it is there; then *ret tells when it expires and its flags. */
 bool swarm_find(const struct swarm *swarm, const struct swarm_memory *memory,
                 enum swarm_kind kind, const uint8_t *member,

@@ -46,6 +46,23 @@ table_clear(struct table *table)
         table_drop(table, table->all[table->count - 1]);
 }
 
+void
+table_expect(const struct table *table, const uint8_t *infohash, int step)
+{
+    size_t at = table_hash(table, infohash) % TABLE_SWARMS_MAX;
+    const struct entry *e;
+
+    if (step == 0) {
+        __builtin_prefetch(&table->buckets[at]);
+        return;
+    }
+    e = table->buckets[at];
+    if (step == 1)
+        __builtin_prefetch(e);
+    else if (e != NULL)
+        swarm_expect(&e->swarm);
+}
+
 struct entry *
 table_find(struct table *table, const uint8_t *infohash)
 {

@@ -43,6 +43,10 @@ struct table {
 void table_init(struct table *table, uint64_t seed);
 void table_clear(struct table *table);
 
+/* It will be looked for soon: fetches into the cache where it hangs, then (when
+ * that has arrived) itself, then its peers. */
+#define TABLE_EXPECT_STEPS 3
+void table_expect(const struct table *table, const uint8_t *infohash, int step);
 struct entry *table_find(struct table *table, const uint8_t *infohash);
 /* Which is not there; NULL without memory. */
 struct entry *table_add(struct table *table, const uint8_t *infohash,

@@ -139,6 +139,16 @@ announce_looks(struct tracker *t, struct entry *e, const struct announce *a,
            look_start(t, e->swarm.infohash, e, now_ms) == 0 && few;
 }
 
+void
+tracker_expect(const struct tracker *t, const uint8_t *const *infohashes,
+               size_t count)
+{
+    for (int step = 0; step < TABLE_EXPECT_STEPS; step++) {
+        for (size_t i = 0; i < count; i++)
+            table_expect(&t->table, infohashes[i], step);
+    }
+}
+
 int
 tracker_announce(struct tracker *t, const struct announce *a,
                  struct announce_answer *ret)

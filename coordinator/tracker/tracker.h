@@ -76,6 +76,12 @@ struct tracker_wait {
  */
 int tracker_announce(struct tracker *tracker, const struct announce *announce,
                      struct announce_answer *ret);
+/*
+ * Each of these will be announced now: memory is slow, and what they need is
+ * fetched while others are answered.
+ */
+void tracker_expect(const struct tracker *tracker,
+                    const uint8_t *const *infohashes, size_t count);
 /* After -EINPROGRESS only, at once.  done never runs before it returns. */
 void tracker_wait(struct tracker *tracker,
                   const uint8_t infohash[SWARM_HASH_BYTES],

@@ -387,6 +387,20 @@ batch_receive(struct udp *udp, size_t lengths[BATCH])
 }
 
 static void
+batch_expect(const struct udp *udp, const size_t lengths[BATCH], int n)
+{
+    const uint8_t *hashes[BATCH], *hash;
+    size_t count = 0;
+
+    for (int i = 0; i < n; i++) {
+        hash = udp_request_peek(udp->in[i], lengths[i]);
+        if (hash != NULL)
+            hashes[count++] = hash;
+    }
+    tracker_expect(udp->app->tracker, hashes, count);
+}
+
+static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
     struct udp *udp = poll->data;
@@ -398,6 +412,7 @@ on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     for (unsigned i = 0; i < BATCHES; i++) {
         n = batch_receive(udp, lengths);
+        batch_expect(udp, lengths, n);
         count = 0;
         for (int j = 0; j < n; j++) {
             struct answer *answer = &udp->out[count];

@@ -98,6 +98,12 @@ udp_request_parse(const uint8_t *data, size_t len, struct udp_request *ret)
     return rc;
 }
 
+const uint8_t *
+udp_request_peek(const uint8_t *data, size_t len)
+{
+    return len >= UDP_ANNOUNCE_BYTES ? data + AT_HASH : NULL;
+}
+
 size_t
 udp_connect_answer(uint32_t transaction, uint64_t connection,
                    uint8_t dst[UDP_CONNECT_BYTES])

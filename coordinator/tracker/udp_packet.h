@@ -56,6 +56,9 @@ struct udp_swarm {
  */
 int udp_request_parse(const uint8_t *data, size_t len, struct udp_request *ret);
 
+/* The hash, if it may be an announce; else NULL. */
+const uint8_t *udp_request_peek(const uint8_t *data, size_t len);
+
 /*
  * Answers.  Each returns the packet's length, which is cap at most: what does
  * not fit is left out, whole peers or swarms at a time.

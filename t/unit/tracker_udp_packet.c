@@ -67,6 +67,8 @@ test_announce(void)
     is_int(r.event, UDP_EVENT_STARTED, "event");
     is_int(r.num_want, -1, "num_want is signed");
     is_int(r.port, 6881, "port");
+    ok(udp_request_peek(packet, len) == r.hashes, "whose hash is seen at once");
+    ok(udp_request_peek(packet, len - 1) == NULL, "if there is one");
     packet[98] = 2; /* BEP 41: URL data, longer than what is there */
     packet[99] = 255;
     is_int(udp_request_parse(packet, 100, &r), 0, "options are ignored");
