@@ -27,7 +27,7 @@ my $origin = "http://127.0.0.1:$port";
 my $coordinator = 'http://127.0.0.1:' . ($port + 10);
 my @nodes = map { "http://127.0.0.$_:" . ($port + 20) } 11 .. 13;
 like $r->{out}, qr{^origin: \Q$origin\E/$}m, 'names the origin';
-like $r->{out}, qr{^coordinator: \Q$coordinator\E/$}m, 'the coordinator';
+like $r->{out}, qr{^coordinator: \Q$coordinator\E/ \(its status page\)$}m, 'the coordinator';
 like $r->{out}, qr{^node: \Q$_\E/$}m, 'a node' for @nodes;
 my ($file) = $r->{out} =~ m{^file: (\Q$origin\E/debian-reference-en_\S+)$}m;
 ok $file, 'the file';
