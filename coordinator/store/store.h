@@ -54,7 +54,7 @@
  *   t:{I}:s4 l4 s6 l6      zset: seeds and leechers, 6 or 18 bytes of address
  *                          and port -> s until which it is alive: two announce
  *                          intervals.  Ends somewhat after its last peer; up
- *                          to 256 expired ones are dropped at each look
+ *                          to 128 expired ones of all are dropped at each look
  *   t:probe        string  to see whether Redis takes writes; a minute
  *   {hist}:m:{H}   hash    bytes by minute of hour H (since 1970), c0 .. c59
  *                          claimed, p0 .. p59 credited; three hours

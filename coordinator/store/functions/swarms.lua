@@ -2,9 +2,9 @@
 -- of a swarm H: t:{H}:m t:{H}:o, and its peers t:{H}:s4 t:{H}:l4 t:{H}:s6
 -- t:{H}:l6, always in this order.
 
-local PEERS_DROPPED = 256 -- expired ones, of one key, at a time
-local PEERS_WHOLE = 128 -- up to so many are all told
-local PEERS_SLICE = 48 -- else so many latest ones, and so many others
+local PEERS_DROPPED = 128 -- expired ones, of all keys, at a time
+local PEERS_WHOLE = 96 -- up to so many are all told
+local PEERS_SLICE = 32 -- else so many latest ones, and so many others
 
 -- Writers leave out to renew a key that they renewed lately; if its last peer
 -- went meanwhile, it is another key, without an end.
@@ -40,12 +40,14 @@ local function swarm_withdraw(keys, args)
     return 0
 end
 
-local function peers_drop(key, now_s)
+-- Returns how many it dropped.
+local function peers_drop(key, now_s, most)
     local old = redis.call('ZRANGE', key, '-inf', now_s, 'BYSCORE', 'LIMIT', 0,
-        PEERS_DROPPED)
+        most)
     if #old > 0 then
         redis.call('ZREM', key, unpack(old))
     end
+    return #old
 end
 
 -- {how many are alive, 1 if these are all, address, expiry, address, …}
@@ -54,7 +56,6 @@ local function peers_look(key, now_s, random)
     if count == 0 then
         return {0, 1}
     end
-    peers_drop(key, now_s)
     count = redis.call('ZCOUNT', key, '(' .. now_s, '+inf')
     if count <= PEERS_WHOLE then
         local all = redis.call('ZRANGE', key, '+inf', '(' .. now_s, 'BYSCORE',
@@ -79,8 +80,9 @@ local function swarm_look(keys, args)
         return {0}
     end
     keys_end(keys, args[3])
-    local answer = {1, tonumber(downloaded)}
+    local answer, left = {1, tonumber(downloaded)}, PEERS_DROPPED
     for i = 3, 6 do
+        left = left - peers_drop(keys[i], args[1], left)
         answer[i] = peers_look(keys[i], args[1], tonumber(args[2]))
     end
     return answer
