@@ -38,7 +38,7 @@ my $announcer = Announcer->new($t, \@c, infohashes());
 $t->wait_for(sub { ($crowd->last->{registered} // 0) == NODES }, 'the crowd',
     120);
 $t->wait_for(\&all_held, 'every file at three nodes', 60);
-my %memory = map { $_->name => rss($_) } @c;
+my %memory = map { $_->name => $_->memory } @c;
 
 after('Redis stopped for 30 s', sub {
     $redis->signal('STOP');
@@ -119,7 +119,7 @@ cmp_ok $a->{answers}, '>', 1000, 'announces went on';
 cmp_ok $a->{slowest}, '<', SLOWEST, 'no announce took more than 2 s';
 for my $c (@c) {
     my $before = $memory{ $c->name } or next;
-    cmp_ok rss($c), '<', $before + 32_768,
+    cmp_ok $c->memory, '<', $before + 32_768,
         $c->name . ": memory is where it was (KiB; before: $before)";
 }
 
@@ -181,17 +181,4 @@ sub infohashes {
             or die 'no info in the torrent';
         Digest::SHA::sha1($info);
     } 1 .. FILES;
-}
-
-# KiB of the process and its workers.
-sub rss {
-    my ($c) = @_;
-    my $sum = 0;
-    for my $pid ($c->pid, split ' ', `pgrep -P @{[ $c->pid ]}`) {
-        open my $in, '<', "/proc/$pid/status" or next;
-        while (my $line = <$in>) {
-            $sum += $1 if $line =~ /^VmRSS:\s+(\d+)/;
-        }
-    }
-    return $sum;
 }

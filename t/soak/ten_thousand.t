@@ -12,7 +12,7 @@ use constant NODES => 10_000;
 my $t = Offload::Test->new;
 my $redis = $t->redis;
 my $c = $t->coordinator(redis => $redis, args => [ '--audit-rate', 0 ]);
-my $before = rss();
+my $before = $c->memory;
 
 my $start = time;
 my $crowd = Offload::Test::Crowd->new(test => $t, coordinators => [$c],
@@ -40,25 +40,13 @@ my $beats = $last->{beats};
 $t->wait_for(sub { $crowd->last->{beats} >= $beats + NODES },
     'a heartbeat of each', 60);
 is $crowd->last->{slow}, 0, 'which were answered in time, too';
-my $full = rss();
+my $full = $c->memory;
 $crowd->stop;
 $t->wait_for(sub { connections() < 10 }, 'the connections to end');
 diag sprintf 'memory: %d KiB before, %d with %d nodes (%.1f KiB each), '
-    . '%d after', $before, $full, NODES, ($full - $before) / NODES, rss();
+    . '%d after', $before, $full, NODES, ($full - $before) / NODES, $c->memory;
 cmp_ok +($full - $before) / NODES, '<', 40, 'at most 40 KiB for each';
 $t->done;
-
-# KiB of the process and its workers.
-sub rss {
-    my $sum = 0;
-    for my $pid ($c->pid, split ' ', `pgrep -P @{[ $c->pid ]}`) {
-        open my $in, '<', "/proc/$pid/status" or next;
-        while (my $line = <$in>) {
-            $sum += $1 if $line =~ /^VmRSS:\s+(\d+)/;
-        }
-    }
-    return $sum;
-}
 
 sub connections {
     my $sum = 0;

@@ -10,6 +10,8 @@ use warnings;
 
 use parent 'Offload::Test::Process';
 
+use Offload::Test::Garbage ();
+
 sub _new {
     my ($class, $kind, %o) = @_;
 
@@ -41,6 +43,12 @@ sub workers {
     my @pids = sort { $a <=> $b } map { $_->{pid} }
         grep { $_->{parent} == $master } Offload::Test::Process::processes();
     return @pids;
+}
+
+# Resident memory of the process and its workers, in KiB.
+sub memory {
+    my ($self) = @_;
+    return Offload::Test::Garbage::memory($self->pid, $self->workers);
 }
 
 # test, redis => object or URL, args => [...], host, port, key => file
