@@ -22,7 +22,7 @@ struct catalog {
     uint64_t seed;
     TAILQ_HEAD(moved_list, node) moved; /* each once, by its last move */
     uint64_t moves;
-    double spare_bps;
+    struct catalog_spare spare;
     int64_t spare_ms;
 };
 
@@ -121,24 +121,30 @@ catalog_held(struct catalog *catalog, const char *root)
 
 /* Nodes. */
 
-double
+const struct catalog_spare *
 catalog_spare(struct catalog *catalog, int64_t now_ms)
 {
     struct node *node = nodes_first(catalog->app->nodes);
-    size_t count = 0;
-    double sum = 0;
+    struct catalog_spare sum = {0};
+    double spare;
 
     if (catalog->spare_ms != 0 && now_ms - catalog->spare_ms < CATALOG_SPARE_MS)
-        return catalog->spare_bps;
+        return &catalog->spare;
     for (; node != NULL; node = nodes_next(node)) {
         if (!node_is_listed(node) || node->draining)
             continue;
-        sum += placement_spare(node->rate, node->load_rate);
-        count++;
+        spare = placement_spare(node->rate, node->load_rate);
+        sum.spare_bps += spare;
+        sum.busy_bps += node->rate == 0 ? 0 : (double)node->rate - spare;
+        sum.nodes++;
+    }
+    if (sum.nodes > 0) {
+        sum.spare_bps /= (double)sum.nodes;
+        sum.busy_bps /= (double)sum.nodes;
     }
     catalog->spare_ms = now_ms;
-    catalog->spare_bps = count == 0 ? 0 : sum / (double)count;
-    return catalog->spare_bps;
+    catalog->spare = sum;
+    return &catalog->spare;
 }
 
 void
@@ -148,7 +154,6 @@ catalog_moved(struct catalog *catalog, struct node *node)
         TAILQ_REMOVE(&catalog->moved, node, moved_link);
     node->moved = ++catalog->moves;
     TAILQ_INSERT_TAIL(&catalog->moved, node, moved_link);
-    catalog->spare_ms = 0;
 }
 
 void

@@ -33,10 +33,15 @@ struct content *catalog_find(const struct catalog *catalog,
 void catalog_held(struct catalog *catalog, const char *root);
 
 /*
- * Bytes per second that one node can spare (placement_spare): the mean of those
- * that are listed and not draining.  0: there are none.
+ * What one node can spare (placement_spare) and what it is busy with, bytes per
+ * second: the mean of those that are listed and not draining, and how many.
  */
-double catalog_spare(struct catalog *catalog, int64_t now_ms);
+struct catalog_spare {
+    double spare_bps, busy_bps;
+    size_t nodes;
+};
+const struct catalog_spare *catalog_spare(struct catalog *catalog,
+                                          int64_t now_ms);
 
 /* The node came, went or is another one than before. */
 void catalog_moved(struct catalog *catalog, struct node *node);

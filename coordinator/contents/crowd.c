@@ -21,11 +21,15 @@ struct demand_offer
 crowd_offer(const struct contents *contents)
 {
     const struct options *o = contents->app->options;
+    const struct catalog_spare *spare =
+        catalog_spare(contents->app->catalog, app_ticks_ms());
 
     return (struct demand_offer){
         .least = o->holders,
         .most = o->holders_max > o->holders ? o->holders_max : o->holders,
-        .spare_bps = catalog_spare(contents->app->catalog, app_ticks_ms())};
+        .spare_bps = spare->spare_bps,
+        .busy_bps = spare->busy_bps,
+        .nodes = spare->nodes};
 }
 
 static void

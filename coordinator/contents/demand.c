@@ -72,12 +72,38 @@ within(double holders, const struct demand_offer *offer)
     return holders < offer->most ? (unsigned)holders : offer->most;
 }
 
+/* What nodes send of this content is no load that keeps them from sending it.
+ */
 static unsigned
 needed(double bps, double load, const struct demand_offer *offer)
 {
+    double own = offer->nodes == 0 ? 0 : bps / (double)offer->nodes;
+
     if (offer->spare_bps <= 0)
         return offer->least; /* more holders have nothing to send with */
-    return within(ceil(bps / (offer->spare_bps * load)), offer);
+    if (own > offer->busy_bps)
+        own = offer->busy_bps;
+    return within(ceil(bps / ((offer->spare_bps + own) * load)), offer);
+}
+
+/* Bytes per second: of each request what a client can take in its window. */
+static double
+demand_bps(const struct demand *demand, uint64_t size, int64_t now_ms)
+{
+    double most = DEMAND_CLIENT_BPS * window_ms(size) / 1000;
+    double bytes = (double)size < most ? (double)size : most;
+
+    return demand_rate(demand, size, now_ms) * bytes;
+}
+
+static unsigned
+needed_more(const struct demand *demand, double bps,
+            const struct demand_offer *offer, int64_t now_ms)
+{
+    unsigned up = needed(bps, DEMAND_LOAD_UP, offer);
+    unsigned asked = within(floor(demand_hour(demand, now_ms) + 0.5), offer);
+
+    return up < asked ? up : asked;
 }
 
 void
@@ -92,8 +118,8 @@ unsigned
 demand_wanted(struct demand *demand, uint64_t size,
               const struct demand_offer *offer, int64_t now_ms)
 {
-    double bps = demand_rate(demand, size, now_ms) * (double)size;
-    unsigned up = needed(bps, DEMAND_LOAD_UP, offer);
+    double bps = demand_bps(demand, size, now_ms);
+    unsigned up = needed_more(demand, bps, offer, now_ms);
 
     if (demand->wanted == 0)
         demand->wanted = (uint8_t)offer->least;

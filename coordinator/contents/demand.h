@@ -9,12 +9,14 @@
  *     q = sum over requests of exp(-age / T) / T
  *
  * and q x size, bytes per second, is never more for one request than one client
- * can take.  With s, what a node can spare (bytes per second, the mean of those
- * that are there), the content needs
+ * can take (of a content that takes longer than T, as much as it takes in T).
+ * With s, what a node can spare (bytes per second, the mean of those that are
+ * there) with what it already sends of this very content, the content needs
  *
  *     r = ceil(q x size / (s x DEMAND_LOAD_UP)), within least .. most.
  *
- * More are wanted at once.  One less is wanted when as many would be loaded to
+ * Each node has to fetch what it is to hold, so there are never more than
+ * requests in the last hour.  More are wanted at once.  One less is wanted when as many would be loaded to
  * no more than DEMAND_LOAD_DOWN of what they can spare, and that has been so
  * for DEMAND_HOLD_MS without a break; a further one after DEMAND_DOWN_MS more.
  */
@@ -22,6 +24,7 @@
 #define COORDINATOR_DEMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DEMAND_CLIENT_BPS (8.0 * 1024 * 1024)
@@ -64,6 +67,8 @@ unsigned demand_heat(const struct demand *demand, int64_t now_ms);
 struct demand_offer {
     unsigned least, most; /* holders; 1 <= least <= most <= 255 */
     double spare_bps;     /* of one node; 0: none has any */
+    double busy_bps;      /* less than it could, as it sends so much */
+    size_t nodes;         /* that this is the mean of */
 };
 /* That many serve it already (found when there was no demand to judge by). */
 void demand_found(struct demand *demand, unsigned holders,

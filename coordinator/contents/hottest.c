@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "coordinator/options.h"
 #include "coordinator/store/history.h"
 
 #define HOTTEST_LEAST 0.05 /* requests per hour; below: not asked for */
@@ -36,6 +37,16 @@ hottest_add(struct hottest *hottest, const struct hot_content *hot)
     hottest->list[at] = *hot;
 }
 
+/* No more than the nodes that serve the site have room for, but the least. */
+static unsigned
+wanted_told(const struct contents *contents, const struct content *c)
+{
+    unsigned least = contents->app->options->holders;
+    size_t placed = c->placed_count > least ? c->placed_count : least;
+
+    return placed < c->demand.wanted ? (unsigned)placed : c->demand.wanted;
+}
+
 void
 hottest_tell(const struct contents *contents)
 {
@@ -49,7 +60,7 @@ hottest_tell(const struct contents *contents)
         if (c->demand.hour < HOTTEST_LEAST || c->offered == 0)
             continue;
         hot = (struct hot_content){c->hex, demand_hour(&c->demand, now),
-                                   c->demand.wanted};
+                                   wanted_told(contents, c)};
         if (hot.demand >= HOTTEST_LEAST)
             hottest_add(&hottest, &hot);
     }

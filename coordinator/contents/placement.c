@@ -31,9 +31,10 @@ placement_weight(uint64_t capacity, uint64_t rate)
 double
 placement_spare(uint64_t rate, uint64_t load)
 {
-    double all = rate == 0 ? PLACEMENT_UNLIMITED_BPS : (double)rate;
-    double left = all - (double)load;
+    double all = (double)rate, left = all - (double)load;
 
+    if (rate == 0) /* that it sends a lot does not show that it is at its end */
+        return PLACEMENT_UNLIMITED_BPS;
     return left > all / 8 ? left : all / 8;
 }
 

@@ -24,7 +24,7 @@ double placement_weight(uint64_t capacity, uint64_t rate);
 /*
  * What a node can send beyond what it sends, bytes per second: rate less load,
  * an eighth of its rate at least.  Nobody has measured an unlimited one (0): it
- * is taken to have PLACEMENT_UNLIMITED_BPS.
+ * is taken to have PLACEMENT_UNLIMITED_BPS, whatever it sends.
  */
 #define PLACEMENT_UNLIMITED_BPS (12.5 * 1000 * 1000)
 double placement_spare(uint64_t rate, uint64_t load);

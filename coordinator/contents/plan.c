@@ -119,8 +119,8 @@ static int
 nodes_read(struct plan *plan, const json_t *list, struct ol_error *err)
 {
     struct plan_node *node;
-    size_t there = 0;
-    double spare = 0;
+    struct demand_offer *offer = &plan->offer;
+    double spare;
     int rc;
 
     plan->count = json_array_size(list);
@@ -137,11 +137,16 @@ nodes_read(struct plan *plan, const json_t *list, struct ol_error *err)
             return ol_error_set(err, EINVAL, "nodes[%zu]: %s", i, why.text);
         if (node->draining)
             continue;
-        spare += placement_spare(node->rate, node->load);
+        spare = placement_spare(node->rate, node->load);
+        offer->spare_bps += spare;
+        offer->busy_bps += node->rate == 0 ? 0 : (double)node->rate - spare;
+        offer->nodes++;
         plan->weights += node->weight;
-        there++;
     }
-    plan->offer.spare_bps = there == 0 ? 0 : spare / (double)there;
+    if (offer->nodes > 0) {
+        offer->spare_bps /= (double)offer->nodes;
+        offer->busy_bps /= (double)offer->nodes;
+    }
     return 0;
 }
 
@@ -381,7 +386,7 @@ plan_command(int argc, char **argv)
         {"holders", required_argument, NULL, 'n'},
         {"holders-max", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
-    struct plan plan = {.offer = {HOLDERS, PLACEMENT_HOLDERS_MAX, 0}};
+    struct plan plan = {.offer = {.least = HOLDERS, .most = PLACEMENT_HOLDERS_MAX}};
     struct ol_error err = {""};
     bool as_json = false;
     json_t *json;

@@ -196,6 +196,10 @@ test_choice(void)
     is_int(ordered, 0, "complete ones come first");
     is_int(lost, 0, "no complete holder is left out for ever");
     ok(alone >= 1, "the best is always there");
+    ok(placement_spare(0, 1 << 30) >= PLACEMENT_UNLIMITED_BPS,
+       "one without a limit is not at its end because it sends a lot");
+    ok(placement_spare(8000, 9000) <= 1000 && placement_spare(8000, 9000) >= 1000,
+       "an eighth of its rate is always there");
     ok(placement_spare_score(1, 1 << 20) > placement_spare_score(1, 1 << 10) &&
            placement_spare_score(1, 0) > placement_spare_score(1, 1),
        "who can spare more scores more; not known is the middle");

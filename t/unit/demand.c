@@ -61,15 +61,49 @@ test_one_request(void)
         struct demand d = {0};
 
         demand_add(&d, 1, sizes[i], 0);
-        ok(demand_rate(&d, sizes[i], 0) * (double)sizes[i] <=
-                   DEMAND_CLIENT_BPS + 1 ||
-               sizes[i] > 1ull << 32,
+        ok(demand_bps(&d, sizes[i], 0) <= DEMAND_CLIENT_BPS + 1,
            "a request is no more than a client takes (%llu bytes)",
            (unsigned long long)sizes[i]);
-        if (sizes[i] <= 4ull << 30)
-            is_int(demand_wanted(&d, sizes[i], &offer, 0), 3,
-                   "and moves nothing");
+        is_int(demand_wanted(&d, sizes[i], &offer, 0), 3, "and moves nothing");
     }
+}
+
+/* A few requests at once, of nodes that nobody has measured, or that are slow:
+ * no node is to fetch it for less than a request of its own. */
+static void
+test_few_requests(void)
+{
+    static const struct {
+        unsigned requests, wanted, slow;
+    } cases[] = {{1, 3, 3}, {3, 3, 3}, {5, 5, 5}, {10, 10, 10}, {100, 24, 24}};
+    struct demand_offer slow = {.least = 3, .most = 24, .spare_bps = 125000},
+                        unlimited = slow;
+
+    unlimited.spare_bps = 12500000;
+    for (unsigned i = 0; i < 5; i++) {
+        struct demand d = {0}, e = {0};
+        uint64_t size = 139000000;
+
+        demand_add(&d, cases[i].requests, size, 1);
+        demand_add(&e, cases[i].requests, size, 1);
+        is_int(demand_wanted(&d, size, &unlimited, 1), cases[i].wanted,
+               "%u requests at once: so many nodes", cases[i].requests);
+        is_int(demand_wanted(&e, size, &slow, 1), cases[i].slow,
+               "also of slow ones");
+    }
+}
+
+/* Nodes that are busy with this content have not less to spare for it. */
+static void
+test_own_load(void)
+{
+    const struct demand_offer idle = {3, 24, 10 * MIB, 0, 5},
+                              busy = {3, 24, 2 * MIB, 8 * MIB, 5},
+                              foreign = {3, 24, 2 * MIB, 8 * MIB, 500};
+
+    is_int(needed(40 * MIB, 0.5, &idle), 8, "of idle nodes so many");
+    is_int(needed(40 * MIB, 0.5, &busy), 8, "as many while they serve it");
+    is_int(needed(40 * MIB, 0.5, &foreign), 24, "more if they serve others");
 }
 
 /* Requests at a steady rate, told every quarter of a second. */
@@ -173,7 +207,7 @@ test_threshold(void)
 static void
 test_found(void)
 {
-    const struct demand_offer none = {3, 24, 0}, few = {3, 4, 10 * MIB};
+    const struct demand_offer none = {3, 24, 0, 0, 0}, few = {3, 4, 10 * MIB, 0, 1};
     struct demand d = {0};
 
     demand_found(&d, 9, &offer);
@@ -208,6 +242,8 @@ main(void)
     test_counters();
     test_heat();
     test_one_request();
+    test_few_requests();
+    test_own_load();
     test_step();
     test_swings();
     test_threshold();
