@@ -84,12 +84,12 @@ store_account_tell(struct store *store, const struct store_account *account,
     call->told = done;
     day_text(now_s / DAY_S, day);
     rc = link_send(store, on_told, call,
-                   "FCALL ol_ledger_add 7 ledger:{%s} la:{%s}:%s ld:{%s}:%s "
-                   "ledgers ledgers-new key:{%s} site:{%s} "
+                   "FCALL ol_ledger_add 8 ledger:{%s} la:{%s}:%s lc:{%s}:%s "
+                   "ld:{%s}:%s ledgers ledgers-new key:{%s} site:{%s} "
                    "%s %s %s %s %s %llu %llu %lld",
-                   node, node, site, node, day, node, site, node, site,
-                   account->iss, account->claim ? "c" : "r", account->name,
-                   (unsigned long long)account->bytes,
+                   node, node, site, node, site, node, day, node, site, node,
+                   site, account->iss, account->claim ? "c" : "r",
+                   account->name, (unsigned long long)account->bytes,
                    (unsigned long long)account->failed, (long long)now_s);
     if (rc != 0)
         free(call);

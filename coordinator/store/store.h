@@ -66,9 +66,11 @@
  *   ledger:{N}     hash    what N is owed: "sum" of all and S -> sums; "n"
  *                          sites, at most 4096, "#1".."#n" -> their iss; 400
  *                          days after the last change (30 while the node has
- *                          not registered), as the next two
- *   la:{N}:S       hash    account -> bytes failed time, at most 256; beyond
- *                          64 those go that have not changed for 30 days
+ *                          not registered), as the next three
+ *   la:{N}:S       hash    the site's accounts -> bytes failed time, at most
+ *                          256; beyond 64 those go that have not changed for
+ *                          30 days
+ *   lc:{N}:S       hash    the same of the node's epochs
  *   ld:{N}:D       hash    sums of day D (YYYYMMDD) by the site's place
  *   ledgers        zset    N, by name: registered nodes with a ledger
  *   ledgers-new    zset    N -> s: others that a site told of, at most 16384

@@ -7,7 +7,7 @@
 -- constant time, or logarithmic in one key's size, for each item that it is
 -- given, returns or finds expired.
 
-local VERSION = 12
+local VERSION = 13
 
 -- Results: 0 or above is good, these are refusals.
 local STALE, TAKEN, UNKNOWN, FULL, BANNED, SPENT = -1, -2, -3, -4, -5, -6
@@ -29,4 +29,5 @@ local function seq_advance(key, seq)
     return {0, tonumber(seq)}
 end
 
-redis.register_function('ol_version', version)
+redis.register_function{function_name = 'ol_version', callback = version,
+    flags = {'no-writes'}}

@@ -3,6 +3,14 @@
 
 local HOT_MAX, HOT_LIFE_S, HOT_LAPSED = 256, 600, 64
 local HISTORY_DAYS = 400 -- kept
+local HISTORY_MAX = 9007199254740991
+
+-- Stays where it can grow no more: a node may claim as much as it likes.
+local function count_add(key, field, growth)
+    local sum = tonumber(redis.call('HGET', key, field) or '0') + growth
+    redis.call('HSET', key, field,
+        string.format('%.0f', math.min(sum, HISTORY_MAX)))
+end
 
 -- {hist}:m:{hour} {hist}:t:{day} {hist}:d; minute slot day claimed credited
 local function history_add(keys, args)
@@ -10,8 +18,8 @@ local function history_add(keys, args)
     local life = {3 * 3600, 3 * 86400}
     local new = redis.call('HEXISTS', keys[3], 'c' .. args[3]) == 0
     for i, key in ipairs(keys) do
-        redis.call('HINCRBY', key, 'c' .. fields[i], args[4])
-        redis.call('HINCRBY', key, 'p' .. fields[i], args[5])
+        count_add(key, 'c' .. fields[i], args[4])
+        count_add(key, 'p' .. fields[i], args[5])
         if life[i] then
             redis.call('EXPIRE', key, life[i])
         end

@@ -8,7 +8,7 @@ local LEDGER_SITES_MAX = 4096 -- of one node
 local ACCOUNT_LIFE_S = 30 * 86400
 local ACCOUNTS_KEPT = 64 -- of a node and site, older than that too
 local ACCOUNTS_MAX = 256 -- then the oldest go in any case
-local ACCOUNTS_DROP = 8  -- at a time
+local ACCOUNTS_DROP = 8  -- at a time, and looked for as seldom
 local LEDGER_MAX = 9007199254740991
 
 local function numbers(text)
@@ -30,24 +30,24 @@ end
 -- told of a node that this Redis does not know waits for it: after Redis was
 -- emptied, sites may be faster than nodes.
 local function ledger_life(keys, node, now)
-    if redis.call('EXISTS', keys[6]) == 1 then
-        redis.call('ZREM', keys[5], node)
-        redis.call('ZADD', keys[4], 0, node)
+    if redis.call('EXISTS', keys[7]) == 1 then
+        redis.call('ZREM', keys[6], node)
+        redis.call('ZADD', keys[5], 0, node)
         return LEDGER_LIFE_S
     end
-    if redis.call('ZSCORE', keys[4], node) then
+    if redis.call('ZSCORE', keys[5], node) then
         return LEDGER_LIFE_S
     end
-    local old = redis.call('ZRANGEBYSCORE', keys[5], '-inf',
+    local old = redis.call('ZRANGEBYSCORE', keys[6], '-inf',
         now - LEDGER_NEW_S, 'LIMIT', 0, ACCOUNTS_DROP)
     if #old > 0 then
-        redis.call('ZREM', keys[5], unpack(old))
+        redis.call('ZREM', keys[6], unpack(old))
     end
-    if not redis.call('ZSCORE', keys[5], node)
-        and redis.call('ZCARD', keys[5]) >= LEDGER_NEW_MAX then
+    if not redis.call('ZSCORE', keys[6], node)
+        and redis.call('ZCARD', keys[6]) >= LEDGER_NEW_MAX then
         return nil
     end
-    redis.call('ZADD', keys[5], now, node)
+    redis.call('ZADD', keys[6], now, node)
     return LEDGER_NEW_S
 end
 
@@ -61,15 +61,15 @@ local function ledger_site(keys, site, iss)
     if place > LEDGER_SITES_MAX then
         return nil
     end
-    redis.call('DEL', keys[2]) -- of a ledger that is gone
+    redis.call('DEL', keys[2], keys[3]) -- of a ledger that is gone
     redis.call('HSET', keys[1], 'n', place, '#' .. place, iss)
     return {place, 0, 0, 0}
 end
 
--- Makes room for a new account: those that changed longest ago go.
+-- Makes room for new accounts: those that changed longest ago go.
 local function accounts_trim(key, now)
     local count = redis.call('HLEN', key)
-    if count < ACCOUNTS_KEPT then
+    if count < ACCOUNTS_KEPT or count % ACCOUNTS_DROP > 0 then
         return
     end
     local all, list = redis.call('HGETALL', key), {}
@@ -95,11 +95,11 @@ local function sums_add(key, field, growth)
     redis.call('HSET', key, field, texts(sums))
 end
 
--- {bytes, failed} by which an account has grown; nil: it has not.  Where all
--- accounts of a site have expired, nobody knows what of this one was booked:
--- nothing is booked twice, so it begins here.
-local function account_grow(keys, args, site, now)
-    local last = redis.call('HGET', keys[2], args[5])
+-- {bytes, failed} by which an account has grown; nil: it has not.  booked: by
+-- all of this kind.  Where these have expired, nobody knows what of this one
+-- was booked: nothing is booked twice, so it begins here.
+local function account_grow(key, args, booked, now)
+    local last = redis.call('HGET', key, args[5])
     local was = numbers(last)
     local bytes = tonumber(args[6]) - (was[1] or 0)
     local failed = tonumber(args[7]) - (was[2] or 0)
@@ -107,23 +107,23 @@ local function account_grow(keys, args, site, now)
         return nil
     end
     if not last then
-        if site[2] + site[3] + site[4] > 0
-            and redis.call('EXISTS', keys[2]) == 0 then
+        if booked > 0 and redis.call('EXISTS', key) == 0 then
             bytes, failed = 0, 0
         end
-        accounts_trim(keys[2], now)
+        accounts_trim(key, now)
     end
-    redis.call('HSET', keys[2], args[5],
+    redis.call('HSET', key, args[5],
         args[6] .. ' ' .. args[7] .. ' ' .. args[8])
     return {bytes, failed}
 end
 
--- ledger:{N} la:{N}:S ld:{N}:day ledgers ledgers-new key:{N} site:{S};
--- N S iss kind account bytes failed now_s.  kind: 'r', receipts, or 'c', the
--- node's claim.  {0, confirmed, claimed, credited, failed}: what it adds.
+-- ledger:{N} la:{N}:S lc:{N}:S ld:{N}:day ledgers ledgers-new key:{N}
+-- site:{S}; N S iss kind account bytes failed now_s.  kind: 'r', receipts, or
+-- 'c', the node's claim: apart, since a node must not crowd out what its site
+-- has told.  {0, confirmed, claimed, credited, failed}: what it adds.
 local function ledger_add(keys, args)
     local now, claim = tonumber(args[8]), args[4] == 'c'
-    if claim and redis.call('EXISTS', keys[7]) == 0 then
+    if claim and redis.call('EXISTS', keys[8]) == 0 then
         return {UNKNOWN}
     end
     local life = ledger_life(keys, args[1], now)
@@ -131,20 +131,25 @@ local function ledger_add(keys, args)
     if not site then
         return {FULL}
     end
-    local grown = account_grow(keys, args, site, now)
+    local key, booked = keys[2], site[2] + site[4]
+    if claim then
+        key, booked = keys[3], site[3]
+    end
+    local grown = account_grow(key, args, booked, now)
     if not grown then
         return {0, 0, 0, 0, 0}
     end
     local before = math.min(site[2], site[3])
     local day = {claim and 0 or grown[1], claim and grown[1] or 0, 0}
-    site[2], site[3] = site[2] + day[1], site[3] + day[2]
+    site[2] = math.min(site[2] + day[1], LEDGER_MAX)
+    site[3] = math.min(site[3] + day[2], LEDGER_MAX)
     site[4] = site[4] + grown[2]
     day[3] = math.min(site[2], site[3]) - before
     local place = string.format('%.0f', site[1])
     redis.call('HSET', keys[1], args[2], texts(site))
     sums_add(keys[1], 'sum', {day[1], day[2], day[3], grown[2]})
-    sums_add(keys[3], place, day)
-    for i = 1, 3 do
+    sums_add(keys[4], place, day)
+    for i = 1, 4 do
         redis.call('EXPIRE', keys[i], life)
     end
     return {0, day[1], day[2], day[3], grown[2]}
@@ -188,7 +193,8 @@ local function ledger_forget(keys, args)
 end
 
 redis.register_function('ol_ledger_add', ledger_add)
-redis.register_function('ol_ledger_forget', ledger_forget)
+redis.register_function{function_name = 'ol_ledger_forget',
+    callback = ledger_forget, flags = {'allow-oom'}}
 redis.register_function {
     function_name = 'ol_ledger_page',
     callback = ledger_page,
