@@ -16,55 +16,24 @@
 #include "coordinator/store/standing.h"
 #include "offload/encoding.h"
 
-/* The accounts of one sync answer. */
+/* The accounts of one message. */
 struct batch {
     struct app *app;
     ledger_done_fn *done;
     void *arg;
-    unsigned left; /* unanswered */
+    unsigned left; /* unanswered, and one while they are being sent */
     int rc;
 };
 
-static void
-history_add(struct app *app, const struct store_ledger_sums *added)
+static struct batch *
+batch_create(struct app *app, ledger_done_fn *done, void *arg)
 {
-    store_history_add(app->store, app_now(), added->claimed, added->credited);
+    struct batch *batch = calloc(1, sizeof(*batch));
+
+    if (batch != NULL)
+        *batch = (struct batch){app, done, arg, 1, 0};
+    return batch;
 }
-
-/* What went wrong is claimed again in turn. */
-static void
-on_claimed(void *arg, int rc, const struct store_ledger_sums *added)
-{
-    if (rc == 0)
-        history_add(arg, added);
-}
-
-int
-ledger_claim(struct app *app, const char *node,
-             const uint8_t epoch[MESSAGE_EPOCH],
-             const struct message_served *served, size_t count)
-{
-    char site[SITE_ID_CHARS + 1], name[STORE_LEDGER_ACCOUNT] = "c";
-    struct store_account account = {
-        .node = node, .site = site, .name = name, .claim = true};
-    int rc = 0;
-
-    ol_base64url_encode(name + 1, epoch, MESSAGE_EPOCH);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        site_id(served[i].iss, site);
-        account.iss = served[i].iss;
-        account.bytes = served[i].bytes;
-        rc = store_account_tell(app->store, &account, app_now(), on_claimed,
-                                app);
-    }
-    return rc;
-}
-
-/* One of them. */
-struct confirmed {
-    struct batch *batch;
-    char node[OL_KEY_CHARS + 1], site[SITE_ID_CHARS + 1];
-};
 
 static void
 batch_step(struct batch *batch)
@@ -75,28 +44,85 @@ batch_step(struct batch *batch)
     free(batch);
 }
 
-/* What is of no node or site, or too much, is not to be told again.  Downloads
- * that failed are held against the node. */
-static void
-on_confirmed(void *arg, int rc, const struct store_ledger_sums *added)
+/* All are sent, as far as rc says. */
+static int
+batch_sent(struct batch *batch, int rc)
 {
-    struct confirmed *confirmed = arg;
-    struct batch *batch = confirmed->batch;
+    if (batch->left == 1) { /* none is */
+        free(batch);
+        return rc;
+    }
+    batch->rc = rc;
+    batch->left--;
+    return 0;
+}
 
+/* What is of no node or site, or too much, is not to be told again. */
+static void
+batch_take(struct batch *batch, int rc, const struct store_ledger_sums *added)
+{
     if (rc == 0)
-        history_add(batch->app, added);
-    if (rc == 0 && added->failed > 0)
-        store_node_failed(batch->app->store, confirmed->node, confirmed->site,
-                          added->failed, app_now());
-    free(confirmed);
-    if (rc != 0 && rc != -ENOENT && rc != -ENOSPC)
+        store_history_add(batch->app->store, app_now(), added->claimed,
+                          added->credited);
+    else if (rc != -ENOENT && rc != -ENOSPC)
         batch->rc = rc;
     batch_step(batch);
 }
 
+static void
+on_claimed(void *arg, int rc, const struct store_ledger_sums *added)
+{
+    batch_take(arg, rc, added);
+}
+
+int
+ledger_claim(struct app *app, const char *node,
+             const uint8_t epoch[MESSAGE_EPOCH],
+             const struct message_served *served, size_t count,
+             ledger_done_fn *done, void *arg)
+{
+    char site[SITE_ID_CHARS + 1], name[STORE_LEDGER_ACCOUNT] = "c";
+    struct store_account account = {
+        .node = node, .site = site, .name = name, .claim = true};
+    struct batch *batch = batch_create(app, done, arg);
+    int rc = 0;
+
+    if (batch == NULL)
+        return -ENOMEM;
+    ol_base64url_encode(name + 1, epoch, MESSAGE_EPOCH);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        site_id(served[i].iss, site);
+        account.iss = served[i].iss;
+        account.bytes = served[i].bytes;
+        rc = store_account_tell(app->store, &account, app_now(), on_claimed,
+                                batch);
+        batch->left += rc == 0;
+    }
+    return batch_sent(batch, rc);
+}
+
+/* One of a sync answer's. */
+struct confirmed {
+    struct batch *batch;
+    char node[OL_KEY_CHARS + 1], site[SITE_ID_CHARS + 1];
+};
+
+/* Downloads that failed are held against the node. */
+static void
+on_confirmed(void *arg, int rc, const struct store_ledger_sums *added)
+{
+    struct confirmed *confirmed = arg;
+
+    if (rc == 0 && added->failed > 0)
+        store_node_failed(confirmed->batch->app->store, confirmed->node,
+                          confirmed->site, added->failed, app_now());
+    batch_take(confirmed->batch, rc, added);
+    free(confirmed);
+}
+
 static int
-account_send(struct app *app, const struct ledger_source *from,
-             const struct sync_account *told, struct batch *batch)
+account_send(struct batch *batch, const struct ledger_source *from,
+             const struct sync_account *told)
 {
     char name[STORE_LEDGER_ACCOUNT],
         epoch[OL_BASE64URL_LEN(SYNC_EPOCH_BYTES) + 1];
@@ -117,8 +143,8 @@ account_send(struct app *app, const struct ledger_source *from,
     ol_base64url_encode(epoch, from->epoch, SYNC_EPOCH_BYTES);
     snprintf(name, sizeof(name), "r%s.%llu", epoch,
              (unsigned long long)told->serial);
-    rc = store_account_tell(app->store, &account, app_now(), on_confirmed,
-                            confirmed);
+    rc = store_account_tell(batch->app->store, &account, app_now(),
+                            on_confirmed, confirmed);
     if (rc == 0)
         batch->left++;
     else
@@ -131,20 +157,12 @@ ledger_confirm(struct app *app, const struct ledger_source *from,
                const struct sync_account *accounts, size_t count,
                ledger_done_fn *done, void *arg)
 {
-    struct batch *batch = calloc(1, sizeof(*batch));
+    struct batch *batch = batch_create(app, done, arg);
     int rc = 0;
 
     if (batch == NULL)
         return -ENOMEM;
-    batch->app = app;
-    batch->done = done;
-    batch->arg = arg;
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = account_send(app, from, &accounts[i], batch);
-    if (batch->left == 0) {
-        free(batch);
-        return rc;
-    }
-    batch->rc = rc;
-    return 0;
+        rc = account_send(batch, from, &accounts[i]);
+    return batch_sent(batch, rc);
 }

@@ -13,24 +13,23 @@
 #include "coordinator/nodes/message.h"
 #include "coordinator/sites/sync_codec.h"
 
+/* rc 0: all of it is in the store; else it is to be told again. */
+typedef void ledger_done_fn(void *arg, int rc);
+
 /*
- * What a node says it has served in this epoch of its own.  0: it is on its
- * way to the store, before whatever is sent after it.  -ENOTCONN, -EAGAIN: it
- * is not (all of it), so the node is not to be told that it was heard.
+ * What a node says it has served in this epoch of its own: at least one entry.
+ * 0: done is called later, once; else it is not.
  */
 int ledger_claim(struct app *app, const char *node,
                  const uint8_t epoch[MESSAGE_EPOCH],
-                 const struct message_served *served, size_t count);
+                 const struct message_served *served, size_t count,
+                 ledger_done_fn *done, void *arg);
 
 struct ledger_source {
     const char *site, *iss;
     const uint8_t *epoch; /* the instance's, SYNC_EPOCH_BYTES */
 };
-/* rc 0: all of it is in the store; else it is to be told again. */
-typedef void ledger_done_fn(void *arg, int rc);
-/*
- * The accounts of one sync answer, at most SYNC_ANSWER_ACCOUNTS and at least
- * one.  0: done is called later, once; else it is not.
+/* The same for the accounts of one sync answer, at most SYNC_ANSWER_ACCOUNTS.
  */
 int ledger_confirm(struct app *app, const struct ledger_source *from,
                    const struct sync_account *accounts, size_t count,

@@ -155,10 +155,15 @@ on_assigned(void *arg, int rc, const char *const *texts, size_t count)
         call_end(&beat->call);
         return;
     }
+    if (rc != 0) { /* nor may what it said have got there */
+        call_busy(&beat->call, "the store is away");
+        call_end(&beat->call);
+        return;
+    }
     beat->assign = json_array();
-    for (size_t i = 0; i < count && rc == 0; i++)
+    for (size_t i = 0; i < count; i++)
         json_array_append_new(beat->assign, json_loads(texts[i], 0, NULL));
-    if (json_array_size(beat->assign) > 0 || rc != 0 || node == NULL ||
+    if (json_array_size(beat->assign) > 0 || node == NULL ||
         app_ticks_ms() >= beat->until_ms)
         beat_finish(beat);
     else
@@ -215,7 +220,7 @@ wrong_store(struct beat *beat)
 }
 
 static void
-beat_accepted(struct beat *beat)
+beat_booked(struct beat *beat)
 {
     struct message_heartbeat *m = beat->message;
     struct app *app = beat->call.app;
@@ -230,14 +235,6 @@ beat_accepted(struct beat *beat)
         call_end(&beat->call);
         return;
     }
-    /* In the store before the assignments that are read for the answer: an
-     * answer acknowledges the claims. */
-    if (ledger_claim(app, beat->id, m->epoch, m->served, m->served_count) !=
-        0) {
-        call_busy(&beat->call, "the store is away");
-        call_end(&beat->call);
-        return;
-    }
     metrics_add(M_HEARTBEATS, 1);
     nodes_beat(app->nodes, node, &load);
     nodes_drain(app->nodes, node, m->drain);
@@ -247,6 +244,32 @@ beat_accepted(struct beat *beat)
     holdings_store(beat);
     beat->until_ms = same_store ? app_ticks_ms() + (int64_t)m->wait_ms : 0;
     beat_read(beat);
+}
+
+static void
+on_claimed(void *arg, int rc)
+{
+    struct beat *beat = arg;
+
+    if (rc == 0) {
+        beat_booked(beat);
+        return;
+    }
+    call_busy(&beat->call, "the store is away");
+    call_end(&beat->call);
+}
+
+/* The answer acknowledges the claims, so they are in the ledger before. */
+static void
+beat_accepted(struct beat *beat)
+{
+    const struct message_heartbeat *m = beat->message;
+
+    if (m->served_count == 0)
+        beat_booked(beat);
+    else if (ledger_claim(beat->call.app, beat->id, m->epoch, m->served,
+                          m->served_count, on_claimed, beat) != 0)
+        on_claimed(beat, -ENOTCONN);
 }
 
 static void

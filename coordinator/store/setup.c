@@ -85,6 +85,17 @@ on_memory(struct store *store, int rc, const redisReply *reply, void *arg)
                     "credit of nodes: set it to noeviction or volatile-ttl");
 }
 
+/* A full Redis may have all that is needed. */
+static void
+on_setup_name(struct store *store, int rc, const redisReply *reply, void *arg)
+{
+    (void)rc;
+    (void)arg;
+    if (reply == NULL || reply->type != REDIS_REPLY_ERROR ||
+        strncmp(reply->str, "OOM ", 4) != 0)
+        setup_failed(store, reply);
+}
+
 static void
 on_setup_id(struct store *store, int rc, const redisReply *reply, void *arg)
 {
@@ -94,7 +105,9 @@ on_setup_id(struct store *store, int rc, const redisReply *reply, void *arg)
     (void)arg;
     if (setup_failed(store, reply))
         return;
-    if (strcmp(store->id, id) != 0) {
+    if (*id == '\0') {
+        link_lost(store, "it is full, and new: raise its maxmemory");
+    } else if (strcmp(store->id, id) != 0) {
         snprintf(store->id, sizeof(store->id), "%s", id);
         store->fresh = true;
     }
@@ -139,9 +152,9 @@ setup_names(struct store *store)
     ol_base64url_encode(salt, store->salt, sizeof(store->salt));
     link_send_setup(store, on_persistence, "INFO persistence");
     link_send_setup(store, on_memory, "INFO memory");
-    link_send_setup(store, on_setup_any, "SET store %s NX", id);
+    link_send_setup(store, on_setup_name, "SET store %s NX", id);
     link_send_setup(store, on_setup_id, "GET store");
-    link_send_setup(store, on_setup_any, "SET salt %s NX", salt);
+    link_send_setup(store, on_setup_name, "SET salt %s NX", salt);
     link_send_setup(store, on_setup_salt, "GET salt");
     link_send_setup(store, on_setup_last, "XREVRANGE changes + - COUNT 1");
 }

@@ -64,7 +64,7 @@ sub c_commands {
 
     $text =~ s{/\*.*?\*/}{}gs;
     $text =~ s/"\s*"//g;
-    return grep { /^[A-Z]{3,}(?:_RO)?(?: |$)/ && !/^(?:LIMIT|COUNT|BYSCORE|ERR)\b/ }
+    return grep { /^[A-Z]{3,}(?:_RO)?(?: |$)/ && !/^(?:LIMIT|COUNT|BYSCORE|ERR|OOM)\b/ }
         $text =~ /"((?:[^"\\\n]|\\.)*)"/g;
 }
 
