@@ -147,6 +147,7 @@ show_begin(struct app *app, struct http_request *request, const char *node)
     struct ledger_visitor visitor = {on_line, on_done, NULL};
     struct ol_error err = {""};
     struct show *show;
+    int rc;
 
     if (ledger_query_parse(http_query(request), app_now() / DAY_S, &query,
                            &err) != 0) {
@@ -172,10 +173,13 @@ show_begin(struct app *app, struct http_request *request, const char *node)
         json_begin(show);
     else if (!query.resumed)
         ledger_print_head(show->out, query.format);
-    if (ledger_walk_page(show->walk) != 0) {
+    rc = ledger_walk_page(show->walk);
+    if (rc == -EINVAL)
+        call_error(&show->call, 400, "query: after: beyond the period");
+    else if (rc != 0)
         call_busy(&show->call, "the store is away");
+    if (rc != 0)
         call_end(&show->call);
-    }
 }
 
 void

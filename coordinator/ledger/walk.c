@@ -33,12 +33,25 @@ page_end(struct ledger_walk *walk, int rc, bool more)
                        &walk->sums);
 }
 
+/* Whether nothing follows, as far as is known without a call. */
+static bool
+walk_is_over(const struct ledger_walk *walk)
+{
+    if (walk->at.node[0] != '\0' && walk->at.day <= walk->to)
+        return false;
+    return !walk->all || (walk->last && walk->node_next == walk->node_count);
+}
+
 /* The next call, or the end of the page. */
 static void
 walk_on(struct ledger_walk *walk)
 {
     int rc;
 
+    if (walk_is_over(walk)) {
+        page_end(walk, 0, false);
+        return;
+    }
     if (walk->lines + STORE_LEDGER_LINES > LEDGER_LINES ||
         walk->calls >= LEDGER_CALLS) {
         page_end(walk, 0, true);
@@ -46,7 +59,7 @@ walk_on(struct ledger_walk *walk)
     }
     rc = walk_step(walk);
     if (rc != 0)
-        page_end(walk, rc == -ENOENT ? 0 : rc, false);
+        page_end(walk, rc, false);
 }
 
 static void
@@ -94,28 +107,22 @@ on_nodes(void *arg, int rc, const char *const *ids, size_t count)
     walk_on(walk);
 }
 
-/* -ENOENT: that was all. */
+/* Not if it is over. */
 static int
 walk_step(struct ledger_walk *walk)
 {
     int64_t left;
 
+    walk->calls++;
     if (walk->at.node[0] == '\0' || walk->at.day > walk->to) {
-        if (!walk->all)
-            return -ENOENT;
-        if (walk->node_next == walk->node_count) {
-            walk->calls++;
-            return walk->last ? -ENOENT
-                              : store_ledgers(walk->store, walk->at.node,
-                                              on_nodes, walk);
-        }
+        if (walk->node_next == walk->node_count)
+            return store_ledgers(walk->store, walk->at.node, on_nodes, walk);
         strcpy(walk->at.node, walk->nodes[walk->node_next++]);
         walk->at.day = walk->from;
         walk->at.place = 1;
     }
     left = walk->to - walk->at.day + 1;
     walk->days = left < STORE_LEDGER_DAYS ? (unsigned)left : STORE_LEDGER_DAYS;
-    walk->calls++;
     return store_ledger(walk->store, walk->at.node, walk->at.day, walk->days,
                         walk->at.place, on_lines, walk);
 }
@@ -125,7 +132,7 @@ ledger_walk_page(struct ledger_walk *walk)
 {
     walk->calls = 0;
     walk->lines = 0;
-    return walk_step(walk);
+    return walk_is_over(walk) ? -EINVAL : walk_step(walk);
 }
 
 int

@@ -33,7 +33,8 @@ int ledger_walk_create(struct store *store, const char *node,
                        const struct ledger_query *query,
                        const struct ledger_visitor *visitor,
                        struct ledger_walk **ret);
-/* One page.  0: done is called later, once; else -errno of the store. */
+/* One page.  0: done is called later, once; -EINVAL: `after` is beyond the
+ * period, which no page says; else -errno of the store. */
 int ledger_walk_page(struct ledger_walk *walk);
 /* Not while a page is under way.  NULL is legal. */
 void ledger_walk_free(struct ledger_walk *walk);

@@ -4,7 +4,7 @@
 use lib 't/lib', 't/coordinator/lib';
 use Offload::Test;
 use Digest::SHA qw(sha256_hex);
-use IO::Socket::UNIX;
+use Fcall;
 
 my $t = Offload::Test->new;
 my $redis = $t->redis;
@@ -14,19 +14,10 @@ my $c = $t->coordinator(redis => $redis);
 my @nodes = sort map { $t->key("n$_")->{id} } 1 .. 3;
 my @sites = map { "https://$_.example" } 'a' .. 't';
 my $first = 1_790_812_800; # 2026-10-01
-my $socket = IO::Socket::UNIX->new($redis->socket) or die "redis: $!";
+my $fcall = Fcall->new($redis);
 my @expected;
 
-sub send_command {
-    my $text = '*' . @_ . "\r\n" . join '', map { '$' . length . "\r\n$_\r\n" } @_;
-    print $socket $text;
-    $socket->flush;
-    my $reply = <$socket>;
-    $reply =~ /^\*(\d+)/ or return;
-    <$socket> for 1 .. $1;
-}
-
-send_command('HSET', "key:{$_}", 'seq', 1) for @nodes;
+$fcall->send('HSET', "key:{$_}", 'seq', 1) for @nodes;
 for my $i (0 .. $#nodes) {
     my $node = $nodes[$i];
     for my $day (0 .. 39) {
@@ -34,14 +25,12 @@ for my $i (0 .. $#nodes) {
         my $date = sprintf '%d%02d%02d', $d[5] + 1900, $d[4] + 1, $d[3];
         for my $n (0 .. $#sites) {
             my $s = sha256_hex($sites[$n]);
-            send_command('HSET', "site:{$s}", 'iss', $sites[$n]) if !$day && !$i;
+            $fcall->send('HSET', "site:{$s}", 'iss', $sites[$n]) if !$day && !$i;
             for my $kind ('r', 'c') {
-                send_command('FCALL', 'ol_ledger_add', 7, "ledger:{$node}",
-                    "la:{$node}:$s", "ld:{$node}:$date", 'ledgers',
-                    'ledgers-new', "key:{$node}", "site:{$s}", $node, $s,
-                    $sites[$n], $kind, $kind . 'x',
-                    ($day + 1) * ($kind eq 'r' ? 100 : 90 + $i), 0,
-                    $first + 86400 * $day);
+                $fcall->ledger_add(node => $node, site => $s, iss => $sites[$n],
+                    kind => $kind, account => $kind . 'x',
+                    bytes => ($day + 1) * ($kind eq 'r' ? 100 : 90 + $i),
+                    now => $first + 86400 * $day);
             }
             push @expected, join ',', sprintf('%d-%02d-%02d', $d[5] + 1900,
                 $d[4] + 1, $d[3]), $node, $s, $sites[$n], 100, 90 + $i, 90 + $i;
@@ -105,6 +94,22 @@ is_deeply $t->json($text)->{lines}, [], 'nothing was booked then';
 is $t->json($text)->{ever}{credited}, 0, 'nor for a node that nobody knows';
 my ($all) = pages("/v1/nodes/$nodes[0]/ledger?$period&format=jsonl");
 is scalar(split /\n/, $all), 800, 'a node has all its lines';
+
+# A period that ends with the last line that a page has room for.
+for my $days (37 .. 39) {
+    my $to = sprintf '2026-11-%02d', $days - 31;
+    for my $of ([], [ '--node', $nodes[2] ]) {
+        $r = $t->run(Offload::Test::build() . '/offload-coordinator', 'ledger',
+            '--redis', $redis->url, '--from', '2026-10-01', '--to', $to, @$of);
+        is $r->{status}, 0, "$days days" or diag $r->{err};
+        is scalar(split /\n/, $r->{out}), 1 + $days * 20 * (@$of ? 1 : 3), 'all';
+    }
+    ($all) = pages("/v1/nodes/$nodes[2]/ledger?from=2026-10-01&to=$to&format=jsonl");
+    is scalar(split /\n/, $all), $days * 20, 'and over HTTP';
+}
+is $t->http(GET => $c->url . "/v1/nodes/$nodes[0]/ledger?from=2026-10-01"
+    . "&to=2026-10-02&after=$nodes[0].20261101.1")->{status}, 400,
+    'a cursor of another period';
 
 # What is refused.
 for my $bad ('from=2026-02-30', 'from=2026-11-02&to=2026-11-01', 'from=1',
