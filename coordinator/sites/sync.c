@@ -24,6 +24,7 @@
 
 #define SYNC_WAIT_MS 10000
 #define SYNC_GAP_MS 250     /* after an answer, unless there is more */
+#define SYNC_MORE_MS 20     /* no site is asked sooner, whatever it says */
 #define SYNC_PART_MS 100    /* between the parts of a full state */
 #define SYNC_ORDER_MS 100   /* between two, so that they arrive in order */
 #define SYNC_ANSWER_MS 8000 /* beyond the wait */
@@ -223,8 +224,9 @@ static void
 sync_restart(struct sync *sync, const struct sync_answer *answer)
 {
     if (sync->known)
-        log_info("sync with %s: it has started over",
-                 sync->site->document.sync[sync->index]);
+        log_limited(&sync_troubles, LOG_INFO_,
+                    "sync with %s: it has started over",
+                    sync->site->document.sync[sync->index]);
     memcpy(sync->epoch, answer->epoch, sizeof(sync->epoch));
     sync->known = true;
     sync->base = 0;
@@ -378,7 +380,7 @@ answer_take(struct sync *sync, const struct sync_answer *answer,
     metrics_add(M_SYNCS, 1);
     sync->failures = 0;
     sync->site->answered_ms = now;
-    sync->next_ms = now;
+    sync->next_ms = now + SYNC_MORE_MS;
     if (!sync->known ||
         memcmp(sync->epoch, answer->epoch, sizeof(sync->epoch)) != 0) {
         sync_restart(sync, answer);
