@@ -7,12 +7,17 @@
 #include "coordinator/store/soft.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "coordinator/status/metrics.h"
 #include "coordinator/store/link_parts.h"
+
+/* Sent and not received for so long: what is between has forgotten it. */
+#define SOFT_SENT_MS 5000
 
 struct soft {
     redisContext *redis;
@@ -157,6 +162,9 @@ soft_open(struct store *store)
         free(soft);
         return;
     }
+    /* Fails on a unix socket, which needs it not. */
+    setsockopt(redis->fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+               &(unsigned){SOFT_SENT_MS}, sizeof(unsigned));
     soft->poll.data = soft;
     soft->redis = redis;
     soft->events = 0;

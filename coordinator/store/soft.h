@@ -3,8 +3,8 @@
  * does not answer: each costs its bytes and no more.  For the files of this
  * folder alone.
  *
- * What is written in one turn of the loop goes out at its end, before any
- * command of link.h, so a command sees what was written before it.
+ * What is written in one turn of the loop goes out at its end, before what
+ * link.h sends in that turn; which of the two Redis reads first is not said.
  */
 #ifndef COORDINATOR_STORE_SOFT_H
 #define COORDINATOR_STORE_SOFT_H
