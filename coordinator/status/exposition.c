@@ -70,8 +70,8 @@ put_stored(FILE *out, const struct view *v)
     const struct view_stored *s = v->stored;
 
     put_gauge(out, "offload_sites", "Sites that have joined", s->site_total);
-    put_gauge(out, "offload_contents",
-              "Contents that the first 100 sites offer", s->contents);
+    put_gauge(out, "offload_contents", "Contents that sites offer",
+              s->contents);
     put_gauge(out, "offload_contents_short",
               "Of the 50 most wanted contents, those with too few holders",
               short_count(s));

@@ -93,6 +93,7 @@ on_overview(void *arg, int rc, const struct store_overview *overview)
 
     s->site_total = overview->sites;
     s->ban_total = overview->bans;
+    s->contents = overview->contents;
     s->memory = overview->memory;
     s->memory_max = overview->memory_max;
     s->aof = overview->aof;
@@ -139,7 +140,6 @@ on_site(void *arg, int rc, const struct store_site *site)
         to->joined = site->joined;
         to->synced = site->synced;
         to->contents = site->contents;
-        r->stored->contents += site->contents;
         r->stored->site_count = r->site;
     }
     reading_took(r, rc);

@@ -72,7 +72,8 @@ struct view_stored {
     int64_t taken_s; /* 0: it was never read */
     struct view_site sites[VIEW_SITES];
     size_t site_count;
-    uint64_t site_total, contents; /* contents: of the sites listed */
+    uint64_t site_total,
+        contents; /* that all sites offer, some of them twice */
     struct view_content hot[HOT_PAGE];
     size_t hot_count;
     uint64_t hot_total;

@@ -243,6 +243,7 @@ on_info(struct store *store, int rc, const redisReply *reply, void *arg)
     const struct store_overview overview = {
         .sites = link_uint(link_item(reply, 0)),
         .bans = link_uint(link_item(reply, 1)),
+        .contents = link_uint(link_item(reply, 3)),
         .memory = info_uint(info, "used_memory"),
         .memory_max = info_uint(info, "maxmemory"),
         .aof = info_uint(info, "aof_enabled") != 0,
@@ -266,7 +267,8 @@ store_overview(struct store *store, store_overview_fn *done, void *arg)
     if (call == NULL)
         return -EAGAIN;
     call->done.overview = done;
-    rc = link_send(store, on_info, call, "FCALL_RO ol_overview 2 sites bans");
+    rc = link_send(store, on_info, call,
+                   "FCALL_RO ol_overview 3 sites bans offered");
     if (rc != 0)
         free(call);
     return rc;

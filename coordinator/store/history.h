@@ -65,7 +65,7 @@ int store_content_state(struct store *store, const char *root, int64_t now_s,
                         store_content_state_fn *done, void *arg);
 
 struct store_overview {
-    uint64_t sites, bans;
+    uint64_t sites, bans, contents;
     uint64_t memory, memory_max; /* bytes; max 0: no limit */
     bool aof;                    /* what must last is written to disk */
     const char *version;         /* of Redis */

@@ -164,8 +164,8 @@ store_site_forget(struct store *store, const char *id, int64_t before_s,
     if (call == NULL)
         return -EAGAIN;
     rc = link_send(store, on_value, call,
-                   "FCALL ol_site_forget 2 site:{%s} sites %s %lld", id, id,
-                   (long long)before_s);
+                   "FCALL ol_site_forget 3 site:{%s} sites offered %s %lld", id,
+                   id, (long long)before_s);
     if (rc != 0)
         free(call);
     return rc;
@@ -175,9 +175,8 @@ void
 store_site_synced(struct store *store, const char *id,
                   const struct store_site *site)
 {
-    link_send(
-        store, NULL, NULL,
-        "FCALL ol_site_synced 1 site:{%s} synced %llu epoch %s contents %llu",
-        id, (unsigned long long)site->synced, site->epoch,
-        (unsigned long long)site->contents);
+    link_send(store, NULL, NULL,
+              "FCALL ol_site_synced 2 site:{%s} offered %llu %s %llu", id,
+              (unsigned long long)site->synced, site->epoch,
+              (unsigned long long)site->contents);
 }

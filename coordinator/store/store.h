@@ -12,6 +12,7 @@
  *   node-number    counter the last node number given
  *   nodes          zset    N -> ms until which it is alive       [log n]
  *   sites          zset    S -> when it joined; at most STORE_SITES_MAX
+ *   offered        counter the contents of all sites: site:{S}'s offered
  *   changes        stream  at most STORE_CHANGES_MAX: "k" kind, "v" id,
  *                          "p" process; read by all every STORE_POLL_MS
  *   key:{N}        hash    seq n u key url zone cidrs capacity rate weight
@@ -35,7 +36,8 @@
  *                          hint: c:{R}:w:N decides, so each is told again
  *                          when the node lists the content again
  *   site:{S}       hash    iss joined seen seq synced epoch contents; seen:
- *                          when it joined last
+ *                          when it joined last; offered: contents, as they
+ *                          are counted in all sites'
  *   lease:{S}      string  the process that pushes to the site; some seconds
  *   c:{R}:meta     hash    iss sub size until; two hours, renewed by the
  *                          pusher of the first site; of another after `until`

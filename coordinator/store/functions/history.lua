@@ -124,10 +124,11 @@ local function content_state(keys, args)
         redis.call('HLEN', keys[3])}
 end
 
--- sites bans.  {how many, how many, INFO}
+-- sites bans offered.  {how many, how many, INFO, contents}
 local function overview(keys)
     return {redis.call('ZCARD', keys[1]), redis.call('ZCARD', keys[2]),
-        redis.call('INFO', 'server', 'memory', 'persistence')}
+        redis.call('INFO', 'server', 'memory', 'persistence'),
+        redis.call('GET', keys[3])}
 end
 
 redis.register_function('ol_history_add', history_add)

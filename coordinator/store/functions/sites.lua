@@ -10,15 +10,19 @@ local function site_put(keys, args)
     return redis.call('HSETNX', keys[1], 'joined', args[3])
 end
 
--- site:{S}; fields and values.
+-- site:{S} offered; synced_s epoch contents.  What of `offered` is this site's
+-- is kept with it.
 local function site_synced(keys, args)
-    if redis.call('EXISTS', keys[1]) == 1 then
-        redis.call('HSET', keys[1], unpack(args))
+    if redis.call('EXISTS', keys[1]) == 0 then
+        return 1
     end
-    return 1
+    local last = redis.call('HGET', keys[1], 'offered') or '0'
+    redis.call('INCRBY', keys[2], tonumber(args[3]) - tonumber(last))
+    return redis.call('HSET', keys[1], 'synced', args[1], 'epoch', args[2],
+        'contents', args[3], 'offered', args[3])
 end
 
--- site:{S} sites; S before_s.  1: it is not known (any more).
+-- site:{S} sites offered; S before_s.  1: it is not known (any more).
 local function site_forget(keys, args)
     for _, at in ipairs(redis.call('HMGET', keys[1], 'joined', 'seen',
         'synced')) do
@@ -26,6 +30,7 @@ local function site_forget(keys, args)
             return 0
         end
     end
+    redis.call('DECRBY', keys[3], redis.call('HGET', keys[1], 'offered') or 0)
     redis.call('DEL', keys[1])
     redis.call('ZREM', keys[2], args[1])
     return 1
