@@ -1,8 +1,8 @@
 /*
  * From an assignment to a content (intake.h).
  *
- * Owns: assignments on their way, and the memory of those that failed.  Must
- * not know heartbeats, nor how pieces are fetched.
+ * Owns: assignments on their way.  Must not know heartbeats, nor how pieces are
+ * fetched, nor when what failed is tried again (attempts.c).
  */
 #include "node/intake.h"
 
@@ -14,16 +14,13 @@
 #include <sys/queue.h>
 
 #include "net/log.h"
+#include "node/attempts.h"
 #include "node/latest.h"
 #include "node/links.h"
 #include "node/node.h"
 #include "node/prefetch.h"
 #include "offload/encoding.h"
 
-#define FAILED_KEPT 1024
-#define FAILED_MIN_MS 2000
-#define FAILED_MAX_MS 600000
-#define INDEXING_MS 1000
 #define TABLE_NODES 3 /* nodes asked for the table after the origin */
 
 enum step { STEP_QUEUED, STEP_OPEN, STEP_MANIFEST, STEP_TABLE, STEP_STORE };
@@ -50,80 +47,16 @@ struct item {
 };
 TAILQ_HEAD(item_list, item);
 
-struct failure {
-    uint8_t what[OL_HASH_BYTES]; /* site, path and root */
-    uint64_t until_ms;
-    uint32_t times;
-};
-
 struct intake {
     struct node *node;
     struct item_list queued, active;
     unsigned queued_count, active_count;
-    struct failure failures[FAILED_KEPT];
+    struct attempts attempts;
     bool stopped;
 };
 
 static void intake_next(struct intake *intake);
 static void fetch_table(struct item *item);
-
-/* What failed */
-
-/* Not by root alone: one site's failure must not keep another one out. */
-static void
-what_of(const struct assignment *a, uint8_t ret[OL_HASH_BYTES])
-{
-    uint8_t text[OL_HASH_BYTES + OL_ORIGIN_MAX + OL_SUB_MAX + 2];
-    size_t iss = strlen(a->iss) + 1, sub = strlen(a->sub);
-
-    memcpy(text, a->root, OL_HASH_BYTES);
-    memcpy(text + OL_HASH_BYTES, a->iss, iss);
-    memcpy(text + OL_HASH_BYTES + iss, a->sub, sub);
-    ol_sha256(text, OL_HASH_BYTES + iss + sub, ret);
-}
-
-static struct failure *
-failure_of(struct intake *intake, const uint8_t what[OL_HASH_BYTES])
-{
-    uint32_t place;
-
-    memcpy(&place, what, sizeof(place));
-    return &intake->failures[place % FAILED_KEPT];
-}
-
-static bool
-failed_lately(struct intake *intake, const struct assignment *a)
-{
-    uint8_t what[OL_HASH_BYTES];
-    const struct failure *f;
-
-    what_of(a, what);
-    f = failure_of(intake, what);
-    return memcmp(f->what, what, OL_HASH_BYTES) == 0 &&
-           uv_now(intake->node->loop) < f->until_ms;
-}
-
-/* Returns whether it is the first time. */
-static bool
-remember(struct intake *intake, const struct assignment *a, bool soon)
-{
-    uint8_t what[OL_HASH_BYTES];
-    struct failure *f;
-    uint64_t pause;
-
-    what_of(a, what);
-    f = failure_of(intake, what);
-    if (memcmp(f->what, what, OL_HASH_BYTES) != 0)
-        f->times = 0;
-    memcpy(f->what, what, OL_HASH_BYTES);
-    pause = FAILED_MIN_MS << (f->times < 9 ? f->times : 9);
-    if (!soon)
-        f->times++;
-    if (pause > FAILED_MAX_MS)
-        pause = FAILED_MAX_MS;
-    f->until_ms = uv_now(intake->node->loop) + (soon ? INDEXING_MS : pause);
-    return f->times == 1;
-}
 
 /* One item */
 
@@ -163,7 +96,9 @@ static void
 item_fail(struct item *item, bool soon, const char *why)
 {
     static struct log_kind kind = {.name = "assignment"};
-    bool first = remember(item->intake, item->assignment, soon);
+    struct intake *intake = item->intake;
+    bool first = attempts_failed(&intake->attempts, item->assignment, soon,
+                                 uv_now(intake->node->loop));
 
     log_limited(&kind, soon || !first ? LOG_DEBUG_ : LOG_WARN_,
                 "assignment of %s%s: not taken: %s", item->assignment->iss,
@@ -562,7 +497,8 @@ enqueue(struct intake *intake, unsigned coordinator, struct assignment *a)
         assignment_unref(a);
         return 0;
     }
-    if (intake->queued_count >= INTAKE_MAX || failed_lately(intake, a))
+    if (intake->queued_count >= INTAKE_MAX ||
+        attempts_wait(&intake->attempts, a, uv_now(intake->node->loop)))
         return -EAGAIN;
     item = calloc(1, sizeof(*item));
     if (item == NULL)
