@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#include "offload/content.h"
+#include "offload/manifest.h"
+#include "offload/origin.h"
 
 #define DOUBLED_MOST 9
 
