@@ -238,7 +238,7 @@ request_answer(struct http_request *r, int status, const char *const *headers,
         MHD_add_response_header(response, name,
                                 colon + 1 + strspn(colon + 1, " "));
     }
-    if (response != NULL && r->httpd->draining)
+    if (response != NULL && (r->last || r->httpd->draining))
         MHD_add_response_header(response, "Connection", "close");
     r->status = status;
     r->response = response;

@@ -1,6 +1,6 @@
 /*
  * The HTTP server of the daemons: libmicrohttpd by external epoll on a libuv
- * loop.  Only it and http_request.c include microhttpd.h.
+ * loop.  Only its parts (httpd_parts.h) include microhttpd.h.
  *
  * Owns connections, request bodies and suspension.  libmicrohttpd's epoll fd
  * is polled by libuv; before each wait its own time-outs are asked for.  Must
@@ -172,18 +172,15 @@ request_queue(struct http_request *r)
 static enum MHD_Result
 request_begin(struct http_request *r, const char *method)
 {
-    const char *coding = http_header(r, "Transfer-Encoding");
-    const char *length = http_header(r, "Content-Length");
+    const char *length, *wrong = head_judge(r, &length);
 
     r->begun = true;
     r->httpd->busy++;
     r->method = method;
     r->in_handler = true;
-    if (coding != NULL &&
-        (length != NULL || strcasecmp(coding, "chunked") != 0)) {
-        http_reply_error(r, 400,
-                         "Transfer-Encoding: only \"chunked\", and without "
-                         "Content-Length, is understood");
+    if (wrong != NULL) {
+        r->last = true; /* nobody knows where the next one begins */
+        http_reply_error(r, 400, "%s", wrong);
     } else if (length != NULL &&
                strtoull(length, NULL, 10) > r->httpd->max_body) {
         http_reply_error(r, 413, "the body may have %zu bytes, not %s",

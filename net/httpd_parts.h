@@ -1,6 +1,7 @@
 /*
- * A request and its server, shared by httpd.c (connections, bodies, the loop)
- * and http_request.c (what handlers ask and answer).  For these alone.
+ * A request and its server, shared by httpd.c (connections, bodies, the loop),
+ * httpd_limits.c, http_head.c and http_request.c (what handlers ask and
+ * answer).  For these alone.
  */
 #ifndef NET_HTTPD_PARTS_H
 #define NET_HTTPD_PARTS_H
@@ -42,6 +43,7 @@ struct http_request {
     bool begun;      /* the head has been judged; it counts as busy */
     bool handled;    /* the handler has been called */
     bool in_handler; /* it runs now, so the reply needs no waking */
+    bool last;       /* its answer ends the connection */
     bool answered;
     bool suspended, waking;
 
@@ -105,6 +107,12 @@ void connection_wait(struct httpd *httpd, struct connection *connection);
 void connection_serve(struct httpd *httpd, struct connection *connection);
 /* Closes those that have waited too long; ms until the next, or UINT64_MAX. */
 uint64_t connections_expire(struct httpd *httpd);
+
+/*
+ * http_head.c: what is wrong with the head, or NULL; *ret_length: the value of
+ * Content-Length, or NULL.
+ */
+const char *head_judge(struct http_request *r, const char **ret_length);
 
 /* http_request.c: only between libmicrohttpd's call-backs. */
 void request_suspend(struct http_request *r);

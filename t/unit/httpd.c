@@ -234,6 +234,42 @@ test_bodies(void)
             "HTTP/1.1 400", "another coding");
 }
 
+/* What may be one request or two. */
+static void
+test_ambiguous(void)
+{
+    static const struct {
+        const char *head, *name;
+    } tries[] = {
+        {"Content-Length: 5\r\nContent-Length: 45\r\n", "two lengths"},
+        {"Content-Length: 5\r\nContent-Length: 5\r\n", "one length, twice"},
+        {"Content-Length : 5\r\n", "a blank behind a name"},
+        {"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n",
+         "a blank behind another one"},
+        {"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+         "two codings"},
+        {"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+         "two codings, the other way round"},
+        {"Transfer-Encoding: chunked, chunked\r\n", "two in a line"},
+        {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "both"},
+        {"A: b\rContent-Length: 5\r\n", "a CR within a value"},
+        {"Host: y\r\n", "two hosts"},
+    };
+    char head[512], *text;
+
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        snprintf(head, sizeof(head),
+                 "POST /first HTTP/1.1\r\nHost: x\r\n%s\r\n"
+                 "0\r\n\r\nGET /second HTTP/1.1\r\n" END,
+                 tries[i].head);
+        text = ask(head, 0);
+        ok(strncmp(text, "HTTP/1.1 400 ", 13) == 0 &&
+               strstr(text, "/second") == NULL,
+           "%s: refused, and the connection ends", tries[i].name);
+        free(text);
+    }
+}
+
 static void
 test_chunked_excess(void)
 {
@@ -373,6 +409,7 @@ client(void *arg)
 
     test_targets();
     test_bodies();
+    test_ambiguous();
     test_chunked_excess();
     test_held();
     test_bulk();
