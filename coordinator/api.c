@@ -19,6 +19,8 @@
 #include "coordinator/status/status.h"
 #include "coordinator/tracker/tracker.h"
 
+#define API_LATE_MS 300 /* the loop has been busy for so long */
+
 static void
 health_show(struct app *app, struct http_request *request)
 {
@@ -46,6 +48,13 @@ key_show(struct app *app, struct http_request *request)
     free(text);
 }
 
+/* Of what came at once, the last one has waited for all before it. */
+static bool
+api_late(const struct app *app)
+{
+    return uv_hrtime() / 1000000 > uv_now(app->loop) + API_LATE_MS;
+}
+
 /*
  * What waits for Redis or a foreign server is put off while too much waits
  * already.
@@ -55,6 +64,8 @@ api_crowded(const struct app *app)
 {
     unsigned busy = httpd_busy(app->httpd);
 
+    if (api_late(app))
+        return true;
     if (app->httpd_tls != NULL)
         busy += httpd_busy(app->httpd_tls);
     return busy > app->crowd ||

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "coordinator/nodes/places.h"
 #include "coordinator/pace.h"
 #include "coordinator/store/store.h"
 #include "net/fetch.h"
@@ -33,6 +34,7 @@ struct beats;
 struct call;
 struct catalog;
 struct geo;
+struct memory;
 struct nodes;
 struct options;
 struct sites;
@@ -52,6 +54,7 @@ struct app {
     unsigned crowd; /* with more requests under way others are put off */
     struct admission *admission;
     struct geo *geo;
+    struct memory *memory;
     struct nodes *nodes;
     struct beats *beats;
     struct audits *audits;
@@ -61,7 +64,8 @@ struct app {
     struct status *status;
     struct catalog *catalog;           /* of their contents */
     TAILQ_HEAD(call_list, call) calls; /* requests that wait for something */
-    unsigned callbacks, joins;         /* under way */
+    struct places callbacks;           /* registrations under way */
+    unsigned joins;                    /* under way */
     struct pace sources, targets;
     void (*reloads[APP_RELOADS])(struct app *app); /* NULL: no more */
 };

@@ -58,8 +58,9 @@ reply_error(struct http_request *r, int status, const char *fmt, ...)
     http_reply_error(r, status, "%s", text);
 }
 
-static void
-reply_later(struct http_request *r, int status, const char *why)
+void
+reply_later(struct http_request *r, int status, const char *why,
+            unsigned retry_s)
 {
     char retry[32], body[128];
     const char *const headers[] = {retry, "Content-Type: application/json",
@@ -67,8 +68,7 @@ reply_later(struct http_request *r, int status, const char *why)
     int len;
 
     refusal_log(r, status, why);
-    snprintf(retry, sizeof(retry), "Retry-After: %u",
-             RETRY_MIN_S + app_random(RETRY_SPREAD_S));
+    snprintf(retry, sizeof(retry), "Retry-After: %u", retry_s);
     len = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", why);
     http_reply(r, status, headers, body, (size_t)len);
 }
@@ -76,13 +76,13 @@ reply_later(struct http_request *r, int status, const char *why)
 void
 reply_busy(struct http_request *r, const char *why)
 {
-    reply_later(r, 503, why);
+    reply_later(r, 503, why, RETRY_MIN_S + app_random(RETRY_SPREAD_S));
 }
 
 void
 reply_slow(struct http_request *r, const char *why)
 {
-    reply_later(r, 429, why);
+    reply_later(r, 429, why, RETRY_MIN_S + app_random(RETRY_SPREAD_S));
 }
 
 static void

@@ -39,5 +39,8 @@ void reply_error(struct http_request *request, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void reply_busy(struct http_request *request, const char *why);
 void reply_slow(struct http_request *request, const char *why);
+/* With that Retry-After. */
+void reply_later(struct http_request *request, int status, const char *why,
+                 unsigned retry_s);
 
 #endif

@@ -15,11 +15,13 @@
 #include "coordinator/app.h"
 #include "coordinator/call.h"
 #include "coordinator/commands.h"
+#include "coordinator/memory.h"
 #include "coordinator/nodes/admission.h"
 #include "coordinator/nodes/audit.h"
 #include "coordinator/nodes/geo.h"
 #include "coordinator/nodes/heartbeat.h"
 #include "coordinator/nodes/nodes.h"
+#include "coordinator/nodes/registration.h"
 #include "coordinator/master.h"
 #include "coordinator/options.h"
 #include "coordinator/sites/sites.h"
@@ -224,6 +226,8 @@ static void
 app_begin(struct app *app)
 {
     TAILQ_INIT(&app->calls);
+    places_init(&app->callbacks,
+                REGISTRATION_CALLBACKS / app->options->workers);
     pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);
     pace_init(&app->targets, seed_make(), APP_TARGET_LIMIT);
     app_on_reload(app, tls_reload);
@@ -261,6 +265,7 @@ app_start(struct app *app, int listen, int listen_tls, struct ol_error *err)
     if (rc != 0)
         return rc;
     if (fetchers_create(app, o) != 0 || heartbeat_start(app) != 0 ||
+        memory_start(app->loop, &app->memory) != 0 ||
         audits_create(app, &app->audits) != 0 ||
         nodes_create(app, &moved, &app->nodes) != 0 ||
         sites_create(app, &app->sites) != 0 ||
@@ -291,6 +296,7 @@ app_stop(struct app *app)
     calls_end(app);
     status_free(app->status);
     heartbeat_stop(app);
+    memory_stop(app->memory);
     audits_free(app->audits);
     nodes_free(app->nodes);
     admission_free(app->admission);

@@ -100,6 +100,17 @@ http_body(const struct http_request *r, size_t *ret_len)
     return r->body == NULL ? "" : r->body;
 }
 
+void
+http_body_drop(struct http_request *r)
+{
+    r->httpd->bodies -= r->body_cap;
+    if (r->source != NULL)
+        r->source->bodies -= r->body_cap;
+    free(r->body);
+    r->body = NULL;
+    r->body_len = r->body_cap = 0;
+}
+
 const struct sockaddr *
 http_peer(const struct http_request *r)
 {

@@ -142,10 +142,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **context,
     stream_end(r);
     if (r->response != NULL)
         MHD_destroy_response(r->response);
-    r->httpd->bodies -= r->body_cap;
-    if (r->source != NULL)
-        r->source->bodies -= r->body_cap;
-    free(r->body);
+    http_body_drop(r);
     free(r->uri);
     r->connection = NULL;
     request_unref(r);

@@ -69,6 +69,8 @@ const char *http_query(const struct http_request *request);
 /* The first header of that name, or NULL. */
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(const struct http_request *request, size_t *ret_len);
+/* Frees it before the answer, for requests that are kept: it is empty then. */
+void http_body_drop(struct http_request *request);
 const struct sockaddr *http_peer(const struct http_request *request);
 /*
  * Whom it is from: the connection's address, or, if that is in `proxies`, the

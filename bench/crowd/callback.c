@@ -19,6 +19,7 @@
 
 struct callback {
     uv_tcp_t tcp;
+    bool answered; /* the coordinator may count it as over */
     size_t len;
     char head[HEAD_MAX + 1];
 };
@@ -26,8 +27,11 @@ struct callback {
 static void
 on_callback_closed(uv_handle_t *handle)
 {
+    struct callback *c = handle->data;
+
     crowd.callbacks_open--;
-    free(handle->data);
+    crowd.callbacks_waiting -= !c->answered;
+    free(c);
 }
 
 static void
@@ -123,10 +127,13 @@ on_callback_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         return; /* a full buffer ends as an error */
     c->len = 0;
     text = callback_answer(c->head, &len);
-    if (text != NULL)
+    if (text != NULL) {
+        crowd.callbacks_waiting -= !c->answered;
+        c->answered = true;
         text_write(stream, text, len);
-    else
+    } else {
         callback_close(c);
+    }
 }
 
 static void
@@ -140,8 +147,8 @@ on_callback(uv_stream_t *listener, int status)
     uv_tcp_init(crowd.loop, &c->tcp);
     c->tcp.data = c;
     crowd.callbacks_open++;
-    if (crowd.callbacks_open > crowd.callbacks_most)
-        crowd.callbacks_most = crowd.callbacks_open;
+    if (++crowd.callbacks_waiting > crowd.callbacks_most)
+        crowd.callbacks_most = crowd.callbacks_waiting;
     if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0)
         callback_close(c);
     else

@@ -64,7 +64,7 @@ struct crowd {
     struct node *nodes;
     char ids[COORDINATORS_MAX][OL_KEY_CHARS + 1];
     bool ending, quiet; /* quiet: claims no more bytes */
-    unsigned connecting, callbacks_open, callbacks_most;
+    unsigned connecting, callbacks_open, callbacks_waiting, callbacks_most;
     uint64_t started_ms;
     /* What is reported. */
     uint64_t registered, beats, busy, refused, broken, callbacks, assigned,

@@ -98,11 +98,13 @@ on_wrong(void *arg, int rc, uint64_t count)
 static void
 audit_wrong(struct audit *audit)
 {
+    static struct log_kind wrong = {.name = "audits"};
     struct app *app = audit->audits->app;
 
     metrics_add(M_AUDITS_WRONG, 1);
-    log_warn("node %s: audit: wrong bytes in piece %u of %s", audit->id,
-             audit_probe_piece(audit->probe), audit->root);
+    log_limited(&wrong, LOG_WARN_,
+                "node %s: audit: wrong bytes in piece %u of %s", audit->id,
+                audit_probe_piece(audit->probe), audit->root);
     if (store_audit_wrong(app->store, audit->id, app_now(), on_wrong, audit) !=
         0)
         audit_end(audit);

@@ -27,9 +27,9 @@ struct beat {
     char id[OL_KEY_CHARS + 1];
     bool loaded; /* the node was looked up in the store */
     uint64_t seq;
-    int64_t until_ms; /* held until then */
-    struct message_heartbeat *message;
-    struct ol_jws jws; /* what message borrows from */
+    int64_t until_ms;                  /* held until then */
+    struct message_heartbeat *message; /* NULL: it is stored */
+    struct ol_jws jws;                 /* what message borrows from */
     bool reading, again, held;
     json_t *assign;
     TAILQ_ENTRY(beat) link;
@@ -57,16 +57,24 @@ beat_unhold(struct beat *beat)
         node->held = NULL;
 }
 
+/* Many are held: of those nothing is kept that has been stored. */
+static void
+beat_forget(struct beat *beat)
+{
+    if (beat->message != NULL)
+        message_heartbeat_clear(beat->message);
+    free(beat->message);
+    beat->message = NULL;
+    ol_jws_clear(&beat->jws);
+}
+
 static void
 beat_release(struct call *call)
 {
     struct beat *beat = (struct beat *)call;
 
     beat_unhold(beat);
-    if (beat->message != NULL)
-        message_heartbeat_clear(beat->message);
-    free(beat->message);
-    ol_jws_clear(&beat->jws);
+    beat_forget(beat);
     json_decref(beat->assign);
 }
 
@@ -135,6 +143,8 @@ beat_hold(struct beat *beat, struct node *node)
 {
     json_decref(beat->assign);
     beat->assign = NULL;
+    if (node->held != NULL && node->held != beat)
+        beat_answer(node->held, NULL);
     if (!beat->held) {
         beat->held = true;
         node->held = beat;
@@ -243,6 +253,7 @@ beat_booked(struct beat *beat)
         beat_answer(node->held, NULL);
     holdings_store(beat);
     beat->until_ms = same_store ? app_ticks_ms() + (int64_t)m->wait_ms : 0;
+    beat_forget(beat);
     beat_read(beat);
 }
 
@@ -302,7 +313,7 @@ on_loaded(void *arg, int rc, const struct store_node *from)
 
     if (rc == 0)
         node = nodes_intern(app->nodes, beat->id);
-    if (node != NULL) {
+    if (node != NULL && beat->call.request != NULL) {
         nodes_update(app->nodes, node, from);
         beat_decide(beat);
         return;
@@ -330,6 +341,7 @@ beat_check(struct beat *beat, const struct node *node, struct ol_error *err)
     if (rc == 0)
         rc = message_claims(beat->jws.payload, node->id, app_id(app), app_now(),
                             err);
+    http_body_drop(beat->call.request);
     if (rc != 0)
         return rc;
     beat->message = calloc(1, sizeof(*beat->message));

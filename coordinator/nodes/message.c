@@ -187,7 +187,7 @@ message_register(const json_t *payload, struct message_register *ret,
 }
 
 static int
-root_decode(const char *text, char ret[OL_ROOT_HEX + 1], struct ol_error *err)
+root_decode(const char *text, const char **ret, struct ol_error *err)
 {
     uint8_t raw[OL_HASH_BYTES];
 
@@ -196,7 +196,26 @@ root_decode(const char *text, char ret[OL_ROOT_HEX + 1], struct ol_error *err)
         return ol_error_set(err, EBADMSG,
                             "root: not %d lower-case hex characters",
                             OL_ROOT_HEX);
-    memcpy(ret, text, OL_ROOT_HEX + 1);
+    *ret = text;
+    return 0;
+}
+
+/* A member that may be left out, and zeroed room for what is in it. */
+static int
+list_decode(const json_t *payload, const char *name, size_t max, size_t size,
+            json_t **list, void *room, struct ol_error *err)
+{
+    void *entries;
+    int rc = ol_json_array(payload, name, max, list, err);
+
+    if (rc != 0)
+        return optional(rc);
+    if (json_array_size(*list) == 0)
+        return 0;
+    entries = calloc(json_array_size(*list), size);
+    if (entries == NULL)
+        return ol_error_set(err, ENOMEM, "no memory");
+    memcpy(room, &entries, sizeof(entries));
     return 0;
 }
 
@@ -241,8 +260,8 @@ holdings_decode(const json_t *payload, struct message_heartbeat *ret,
     size_t i;
     int rc;
 
-    rc = optional(
-        ol_json_array(payload, "holdings", MESSAGE_HOLDINGS, &list, err));
+    rc = list_decode(payload, "holdings", MESSAGE_HOLDINGS,
+                     sizeof(*ret->holdings), &list, &ret->holdings, err);
     if (rc != 0)
         return rc;
     json_array_foreach(list, i, entry)
@@ -251,7 +270,7 @@ holdings_decode(const json_t *payload, struct message_heartbeat *ret,
             return ol_error_set(err, EBADMSG, "holdings: not an object");
         holding = &ret->holdings[i];
         rc = root_decode(json_string_value(json_object_get(entry, "root")),
-                         holding->root, err);
+                         &holding->root, err);
         if (rc == 0)
             rc = bitmap_decode(entry, &holding->bitmap, err);
         if (rc != 0)
@@ -269,13 +288,13 @@ dropped_decode(const json_t *payload, struct message_heartbeat *ret,
     size_t i;
     int rc;
 
-    rc = optional(
-        ol_json_array(payload, "dropped", MESSAGE_HOLDINGS, &list, err));
+    rc = list_decode(payload, "dropped", MESSAGE_HOLDINGS,
+                     sizeof(*ret->dropped), &list, &ret->dropped, err);
     if (rc != 0)
         return rc;
     json_array_foreach(list, i, entry)
     {
-        rc = root_decode(json_string_value(entry), ret->dropped[i], err);
+        rc = root_decode(json_string_value(entry), &ret->dropped[i], err);
         if (rc != 0)
             return rc;
         ret->dropped_count++;
@@ -293,11 +312,10 @@ served_decode(const json_t *payload, struct message_heartbeat *ret,
     size_t i;
     int rc;
 
-    rc = ol_json_array(payload, "served", MESSAGE_SERVED, &list, err);
-    if (rc != 0)
-        return optional(rc);
-    if (json_array_size(list) == 0)
-        return 0;
+    rc = list_decode(payload, "served", MESSAGE_SERVED, sizeof(*ret->served),
+                     &list, &ret->served, err);
+    if (rc != 0 || json_array_size(list) == 0)
+        return rc;
     rc = ol_json_bytes(payload, "epoch", ret->epoch, MESSAGE_EPOCH, err);
     if (rc != 0)
         return required(rc);
@@ -328,9 +346,10 @@ wrong_decode(const json_t *payload, struct message_heartbeat *ret,
     size_t i;
     int rc;
 
-    rc = ol_json_array(payload, "wrong", MESSAGE_WRONG, &list, err);
+    rc = list_decode(payload, "wrong", MESSAGE_WRONG, sizeof(*ret->wrong),
+                     &list, &ret->wrong, err);
     if (rc != 0)
-        return optional(rc);
+        return rc;
     json_array_foreach(list, i, entry)
     {
         id = json_string_value(json_object_get(entry, "id"));
@@ -338,7 +357,7 @@ wrong_decode(const json_t *payload, struct message_heartbeat *ret,
             ol_base64url_decode_exact(raw, sizeof(raw), id, strlen(id)) != 0)
             return ol_error_set(err, EBADMSG, "wrong: id: not a node's id");
         rc = root_decode(json_string_value(json_object_get(entry, "root")),
-                         ret->wrong[i].root, err);
+                         &ret->wrong[i].root, err);
         if (rc != 0)
             return rc;
         ret->wrong[i].id = id;
@@ -403,5 +422,9 @@ message_heartbeat_clear(struct message_heartbeat *m)
 {
     for (size_t i = 0; i < m->holding_count; i++)
         free(m->holdings[i].bitmap);
-    m->holding_count = 0;
+    free(m->holdings);
+    free(m->dropped);
+    free(m->served);
+    free(m->wrong);
+    memset(m, 0, sizeof(*m));
 }

@@ -48,7 +48,7 @@ int message_register(const json_t *payload, struct message_register *ret,
                      struct ol_error *err);
 
 struct message_holding {
-    char root[OL_ROOT_HEX + 1];
+    const char *root;
     char *bitmap; /* "" if complete, else "have/count bitmap"; owned */
 };
 
@@ -60,24 +60,22 @@ struct message_served {
 
 /* A node that sent bytes which do not match. */
 struct message_wrong {
-    const char *id;
-    char root[OL_ROOT_HEX + 1];
+    const char *id, *root;
 };
 
 /* Strings are borrowed from the payload. */
 struct message_heartbeat {
     uint64_t seq, wait_ms, rate, connections, free;
     const char *store;
-    size_t holding_count, dropped_count;
-    struct message_holding holdings[MESSAGE_HOLDINGS];
-    char dropped[MESSAGE_HOLDINGS][OL_ROOT_HEX + 1];
+    size_t holding_count, dropped_count, served_count, wrong_count;
+    struct message_holding *holdings; /* MESSAGE_HOLDINGS at most */
+    const char **dropped;             /* roots, MESSAGE_HOLDINGS at most */
     bool drain;
-    uint8_t epoch[MESSAGE_EPOCH]; /* zeros if there is nothing served */
-    size_t served_count, wrong_count;
-    struct message_served served[MESSAGE_SERVED];
-    struct message_wrong wrong[MESSAGE_WRONG];
+    uint8_t epoch[MESSAGE_EPOCH];  /* zeros if there is nothing served */
+    struct message_served *served; /* MESSAGE_SERVED at most */
+    struct message_wrong *wrong;   /* MESSAGE_WRONG at most */
 };
-/* The caller clears *ret, also if it fails. */
+/* Allocates no more than came; the caller clears *ret, also if it fails. */
 int message_heartbeat(const json_t *payload, struct message_heartbeat *ret,
                       struct ol_error *err);
 void message_heartbeat_clear(struct message_heartbeat *m);

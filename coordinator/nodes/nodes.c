@@ -99,12 +99,15 @@ node_load(struct nodes *nodes, struct node *node, const struct store_node *load)
 static void
 node_live(struct nodes *nodes, struct node *node, int64_t until_ms)
 {
+    static struct log_kind alive = {.name = "nodes that came"};
+
     if (until_ms > node->alive_until_ms)
         node->alive_until_ms = until_ms;
     if (!node->alive && node->number != 0 &&
         node->alive_until_ms > app_ticks_ms()) {
         node->alive = true;
-        log_info("node %s is alive at %s", node->id, node->url);
+        log_limited(&alive, LOG_INFO_, "node %s is alive at %s", node->id,
+                    node->url);
         node_changed(nodes, node);
     }
 }
@@ -238,11 +241,13 @@ nodes_judge(struct nodes *nodes)
 void
 nodes_drain(struct nodes *nodes, struct node *node, bool drain)
 {
+    static struct log_kind drains = {.name = "nodes that drain"};
+
     if (node->standing.draining == drain)
         return;
     node->standing.draining = drain;
-    log_info("node %s %s", node->id,
-             drain ? "drains: it is going to stop" : "drains no longer");
+    log_limited(&drains, LOG_INFO_, "node %s %s", node->id,
+                drain ? "drains: it is going to stop" : "drains no longer");
     node_judge(nodes, node);
     store_announce(nodes->app->store, STORE_NODE, node->id);
 }
@@ -367,6 +372,17 @@ nodes_reload(struct nodes *nodes)
 }
 
 static void
+node_die(struct nodes *nodes, struct node *node)
+{
+    static struct log_kind gone = {.name = "nodes that went"};
+
+    node->alive = false;
+    log_limited(&gone, LOG_INFO_, "node %s at %s is not heard any more",
+                node->id, node->url);
+    node_changed(nodes, node);
+}
+
+static void
 on_tick(uv_timer_t *timer)
 {
     struct nodes *nodes = timer->data;
@@ -376,10 +392,7 @@ on_tick(uv_timer_t *timer)
     for (node = TAILQ_FIRST(&nodes->list); node != NULL; node = next) {
         next = TAILQ_NEXT(node, link);
         if (node->alive && node->alive_until_ms <= now) {
-            node->alive = false;
-            log_info("node %s at %s is not heard any more", node->id,
-                     node->url);
-            node_changed(nodes, node);
+            node_die(nodes, node);
         } else if (!node->alive && node->held == NULL && !node->loading &&
                    node->alive_until_ms + NODES_FORGET_MS <= now) {
             node_forget(nodes, node);

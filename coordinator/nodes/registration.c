@@ -1,6 +1,7 @@
 /*
- * POST /v1/nodes: decode, ask whether the operator admits the node, check seq,
- * URL and bans in the store, call the node back with a nonce, register it.
+ * POST /v1/nodes: take a place, decode, ask whether the operator admits the
+ * node, check seq, URL and bans in the store, call the node back with a nonce,
+ * register it.
  * Nothing is kept of a node whose call-back fails.
  *
  * Must not know what a node is used for.
@@ -30,7 +31,7 @@
 
 struct registration {
     struct call call;
-    bool counted; /* among app->callbacks */
+    int place; /* of app->callbacks, until it has been called back; or -1 */
     char id[OL_KEY_CHARS + 1];
     struct ol_key *key;
     struct ol_jws jws; /* what message borrows from */
@@ -46,12 +47,19 @@ struct registration {
 };
 
 static void
+place_give(struct registration *r)
+{
+    if (r->place >= 0)
+        places_give(&r->call.app->callbacks, r->place, app_ticks_ms());
+    r->place = -1;
+}
+
+static void
 registration_release(struct call *call)
 {
     struct registration *r = (struct registration *)call;
 
-    if (r->counted)
-        call->app->callbacks--;
+    place_give(r);
     ol_key_free(r->key);
     ol_jws_clear(&r->jws);
     free(r->cidrs);
@@ -237,8 +245,7 @@ on_callback(struct fetch *fetch, const struct fetch_result *result, void *arg)
 
     (void)fetch;
     r->call.fetch = NULL;
-    r->counted = false;
-    r->call.app->callbacks--;
+    place_give(r);
     if (callback_check(r, result, &err) != 0) {
         refuse(r, 403, "call-back", err.text);
         return;
@@ -265,9 +272,8 @@ callback_start(struct registration *r)
     uint8_t nonce[NONCE_BYTES];
     int rc;
 
-    if (app->callbacks >= REGISTRATION_CALLBACKS / app->options->workers ||
-        getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
-        call_busy(&r->call, "too many registrations at once");
+    if (getrandom(nonce, sizeof(nonce), 0) != (ssize_t)sizeof(nonce)) {
+        call_busy(&r->call, "no random numbers");
         call_end(&r->call);
         return;
     }
@@ -281,11 +287,8 @@ callback_start(struct registration *r)
     snprintf(url, sizeof(url), "%s/.well-known/offload-node?nonce=%s&aud=%s",
              r->message.url, r->nonce, app_id(app));
     rc = fetch_start(app->control, &request, &r->call.fetch);
-    if (rc == 0) {
-        app->callbacks++;
-        r->counted = true;
+    if (rc == 0)
         return;
-    }
     if (rc == -EAGAIN)
         call_busy(&r->call, "too many registrations at once");
     else
@@ -370,34 +373,57 @@ registration_decide(struct registration *r)
         store_refused(r, -ENOTCONN, 0);
 }
 
-void
-registration_request(struct app *app, struct http_request *request)
+/* It has a place; whatever is wrong from here on gives that back. */
+static void
+registration_begin(struct registration *r)
 {
     struct ol_error err = {""};
-    struct registration *r;
-    struct ol_jws jws;
     const char *token;
     size_t len;
 
-    token = http_body(request, &len);
+    token = http_body(r->call.request, &len);
+    if (ol_jws_parse(token, len, OL_TYP_REGISTER, &r->jws, &err) != 0) {
+        call_error(&r->call, 400, "register: %s", err.text);
+        call_end(&r->call);
+        return;
+    }
+    memcpy(r->id, r->jws.kid, sizeof(r->id));
+    ol_addr_text(&r->seen, r->address, sizeof(r->address));
+    registration_decide(r);
+}
+
+/* Those too many cost nothing: neither a signature nor a look at the store. */
+void
+registration_request(struct app *app, struct http_request *request)
+{
+    struct registration *r;
+    struct ol_addr seen;
+    int64_t now = app_ticks_ms();
+    size_t len;
+    int place;
+
+    (void)http_body(request, &len);
     if (len > REGISTRATION_MAX) {
         reply_error(request, 413, "a registration may have %d bytes",
                     REGISTRATION_MAX);
         return;
     }
-    if (ol_jws_parse(token, len, OL_TYP_REGISTER, &jws, &err) != 0) {
-        reply_error(request, 400, "register: %s", err.text);
+    http_client(request, &seen);
+    place = places_take(&app->callbacks, &seen, now);
+    if (place < 0) {
+        reply_later(request, place == -EDQUOT ? 429 : 503,
+                    place == -EDQUOT ? "too many registrations from there"
+                                     : "too many registrations at once",
+                    places_retry_s(&app->callbacks, now, app_random(0)));
         return;
     }
     r = call_begin(app, request, sizeof(*r));
     if (r == NULL) {
-        ol_jws_clear(&jws);
+        places_give(&app->callbacks, place, now);
         return;
     }
     r->call.release = registration_release;
-    r->jws = jws;
-    memcpy(r->id, jws.kid, sizeof(r->id));
-    http_client(request, &r->seen);
-    ol_addr_text(&r->seen, r->address, sizeof(r->address));
-    registration_decide(r);
+    r->place = place;
+    r->seen = seen;
+    registration_begin(r);
 }

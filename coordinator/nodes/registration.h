@@ -7,7 +7,7 @@
 
 #include "coordinator/app.h"
 
-#define REGISTRATION_CALLBACKS 64 /* of all workers; beyond: 503 */
+#define REGISTRATION_CALLBACKS PLACES_MAX /* of all workers; beyond: 503 */
 #define REGISTRATION_CALLBACK_MS 5000
 #define REGISTRATION_MAX 16384 /* bytes, which a stranger makes us parse */
 

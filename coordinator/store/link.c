@@ -330,6 +330,9 @@ link_connect(struct store *store)
 
 /* The watch over the connection. */
 
+/* Later than this the process itself was busy or stopped, not Redis. */
+#define STORE_LATE_MS 250
+
 static void
 on_prepare(uv_prepare_t *prepare)
 {
@@ -351,9 +354,11 @@ on_tick(uv_timer_t *timer)
     struct store *store = timer->data;
     struct link_op *oldest = TAILQ_FIRST(&store->ops);
     uint64_t now = uv_now(store->loop), since;
+    bool late = now - store->tick_ms > STORE_POLL_MS + STORE_LATE_MS;
 
-    if (store->redis == NULL)
-        return;
+    store->tick_ms = now;
+    if (store->redis == NULL || late)
+        return; /* what has arrived meanwhile is read first */
     since = oldest != NULL ? oldest->sent_ms : now;
     if (!store->up && store->connect_ms < since)
         since = store->connect_ms;
@@ -409,6 +414,7 @@ store_create(uv_loop_t *loop, const char *url,
     store->loop = loop;
     store->events = *events;
     store->retry_ms = LINK_RETRY_MIN_MS;
+    store->tick_ms = uv_now(loop);
     TAILQ_INIT(&store->ops);
     uv_timer_init(loop, &store->retry);
     uv_timer_init(loop, &store->tick);

@@ -29,7 +29,7 @@ struct store {
 
     redisAsyncContext *redis; /* NULL: waiting for the retry */
     bool up, closing;
-    uint64_t connect_ms;
+    uint64_t connect_ms, tick_ms; /* tick_ms: of the last watch over it */
     unsigned retry_ms;
     TAILQ_HEAD(link_ops, link_op) ops; /* oldest first */
     unsigned op_count;

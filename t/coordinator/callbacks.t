@@ -1,5 +1,6 @@
-# At most 64 call-backs are under way at once: further registrations are told
-# to come again, at different times, and honest nodes get through afterwards.
+# At most 64 call-backs are under way at once, 8 of them for one source: further
+# registrations are told to come again, at different times; one source that
+# keeps all of its share waiting keeps nobody else out.
 
 use lib 't/lib', 't/coordinator/lib';
 use Offload::Test;
@@ -27,19 +28,37 @@ sub registration {
 
 my ($host, $to) = $c->url =~ m{//(.*):(\d+)};
 my @requests = map { registration($_) } 1 .. 67;
-my @sockets = map {
-    my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $to)
-        or die "connect: $!";
-    print $s $_;
+
+sub ask {
+    my ($from, $request) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $to,
+        LocalAddr => $from) or die "connect: $!";
+    print $s $request;
     $s->flush;
-    $s;
-} @requests[ 0 .. 63 ];
+    return $s;
+}
+
 my %called;
-$t->wait_for(sub {
-    my $s = $silent->accept or return;
-    $called{$s} = $s;
-    return keys %called == 64;
-}, '64 call-backs');
+
+sub calls_wait {
+    my ($count) = @_;
+    $t->wait_for(sub {
+        my $s = $silent->accept or return;
+        $called{$s} = $s;
+        return keys %called == $count;
+    }, "$count call-backs");
+}
+
+my @sockets = map { ask('127.0.8.1', $_) } @requests[ 0 .. 7 ];
+calls_wait(8);
+my $same = ask('127.0.8.1', $requests[8]);
+my $answer = join '', readline $same;
+like $answer, qr{^HTTP/1\.1 429 }, 'one source has 8 places';
+like $answer, qr/too many registrations from there/, 'and is told so';
+my $other = Stranger->new(test => $t, coordinator => $c, name => 'other');
+is $other->register->{status}, 200, 'another one gets through meanwhile';
+push @sockets, map { ask('127.0.8.' . (2 + int $_ / 8), $requests[$_]) } 8 .. 63;
+calls_wait(64);
 pass '64 call-backs are under way';
 
 for my $request (@requests[ 64 .. 66 ]) {
