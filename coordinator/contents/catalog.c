@@ -13,7 +13,7 @@
 #include "coordinator/contents/table.h"
 #include "offload/encoding.h"
 
-#define SIZE_MIN 1024 /* doubles; at most STORE_SITES_MAX x CONTENTS_MAX */
+#define SIZE_MIN 1024 /* doubles, as far as CATALOG_MAX */
 
 struct catalog {
     struct app *app;
@@ -22,6 +22,9 @@ struct catalog {
     uint64_t seed;
     TAILQ_HEAD(moved_list, node) moved; /* each once, by its last move */
     uint64_t moves;
+    struct content_list watched;
+    uint64_t turn; /* of the loop, by its clock */
+    size_t spent;  /* in that */
     struct catalog_spare spare;
     int64_t spare_ms;
 };
@@ -87,6 +90,13 @@ catalog_remove(struct catalog *catalog, struct content *c)
     catalog->count--;
 }
 
+bool
+catalog_has_room(const struct catalog *catalog, size_t count)
+{
+    return catalog->count < CATALOG_MAX &&
+           count < (CATALOG_MAX - catalog->count + 3) / 4;
+}
+
 size_t
 catalog_count(const struct catalog *catalog)
 {
@@ -117,6 +127,51 @@ catalog_held(struct catalog *catalog, const char *root)
     for (; c != NULL; c = c->chain)
         if (memcmp(c->root, raw, OL_HASH_BYTES) == 0)
             work_add(c->site, c, WORK_READ);
+}
+
+/* The work of one turn. */
+
+size_t
+catalog_left(struct catalog *catalog)
+{
+    uint64_t turn = uv_now(catalog->app->loop);
+
+    if (turn != catalog->turn)
+        catalog->spent = 0;
+    catalog->turn = turn;
+    return catalog->spent < CATALOG_TURN ? CATALOG_TURN - catalog->spent : 0;
+}
+
+void
+catalog_spend(struct catalog *catalog, size_t hashes)
+{
+    catalog->spent += hashes;
+}
+
+/* Watched ones. */
+
+void
+catalog_watch(struct catalog *catalog, struct content *c)
+{
+    TAILQ_INSERT_TAIL(&catalog->watched, c, crowd_link);
+}
+
+void
+catalog_unwatch(struct catalog *catalog, struct content *c)
+{
+    TAILQ_REMOVE(&catalog->watched, c, crowd_link);
+}
+
+struct content *
+catalog_watched(struct catalog *catalog)
+{
+    struct content *c = TAILQ_FIRST(&catalog->watched);
+
+    if (c != NULL) {
+        TAILQ_REMOVE(&catalog->watched, c, crowd_link);
+        TAILQ_INSERT_TAIL(&catalog->watched, c, crowd_link);
+    }
+    return c;
 }
 
 /* Nodes. */
@@ -200,6 +255,7 @@ catalog_create(struct app *app, struct catalog **ret)
     catalog->size = SIZE_MIN;
     catalog->seed = (uint64_t)app_random(0) << 32 | app_random(0);
     TAILQ_INIT(&catalog->moved);
+    TAILQ_INIT(&catalog->watched);
     *ret = catalog;
     return 0;
 }

@@ -14,6 +14,8 @@
 #include "offload/content.h"
 
 #define CATALOG_SPARE_MS 1000
+#define CATALOG_MAX (1u << 20) /* contents of all sites, a KiB each */
+#define CATALOG_TURN 4096      /* hashes in one turn of the loop */
 
 struct catalog;
 struct content;
@@ -24,6 +26,9 @@ void catalog_free(struct catalog *catalog); /* NULL is legal */
 
 int catalog_add(struct catalog *catalog, struct content *c);
 void catalog_remove(struct catalog *catalog, struct content *c);
+/* Whether a site that has so many may have one more: a quarter of what is left,
+ * so that those with many always leave room for others. */
+bool catalog_has_room(const struct catalog *catalog, size_t count);
 /* Of all sites. */
 size_t catalog_count(const struct catalog *catalog);
 /* The site's, or NULL. */
@@ -42,6 +47,15 @@ struct catalog_spare {
 };
 const struct catalog_spare *catalog_spare(struct catalog *catalog,
                                           int64_t now_ms);
+
+/* How much work may still be done in this turn, by all sites; it was done. */
+size_t catalog_left(struct catalog *catalog);
+void catalog_spend(struct catalog *catalog, size_t hashes);
+
+/* Those that crowd.c watches, of all sites: one to look at next. */
+void catalog_watch(struct catalog *catalog, struct content *c);
+void catalog_unwatch(struct catalog *catalog, struct content *c);
+struct content *catalog_watched(struct catalog *catalog);
 
 /* The node came, went or is another one than before. */
 void catalog_moved(struct catalog *catalog, struct node *node);

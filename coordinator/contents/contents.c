@@ -107,10 +107,11 @@ content_add(struct contents *contents, const struct sync_entry *entry)
     static struct log_kind full = {.name = "contents"};
     struct content *c;
 
-    if (contents->count >= CONTENTS_MAX) {
+    if (contents->count >= CONTENTS_MAX ||
+        !catalog_has_room(contents->app->catalog, contents->count)) {
         log_limited(&full, LOG_WARN_,
-                    "%s offers more than %d contents, the rest is not placed",
-                    contents->iss, CONTENTS_MAX);
+                    "%s offers more than %zu contents, the rest is not placed",
+                    contents->iss, contents->count);
         return NULL;
     }
     c = calloc(1, sizeof(*c));

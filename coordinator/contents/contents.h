@@ -17,11 +17,10 @@
 #include "coordinator/sites/site_document.h"
 #include "coordinator/sites/sync_codec.h"
 
-#define CONTENTS_MAX 65536      /* of one site */
-#define CONTENTS_OFFERS_MAX 64  /* files with the same bytes; no more count */
-#define CONTENTS_HOLDERS_MAX 64 /* known of one content */
-#define CONTENTS_READS_MAX 512  /* asked of the store at a time */
-#define CONTENTS_SLICE_HASHES 4096
+#define CONTENTS_MAX 65536       /* of one site */
+#define CONTENTS_OFFERS_MAX 64   /* files with the same bytes; no more count */
+#define CONTENTS_HOLDERS_MAX 64  /* known of one content */
+#define CONTENTS_READS_MAX 512   /* asked of the store at a time */
 #define CONTENTS_SAMPLED 64      /* looked at for one sample */
 #define CONTENTS_SUB_MS 60000    /* a path not named for so long is replaced */
 #define CONTENTS_RENEW_MS 10000  /* a slice of all is renewed in the store */

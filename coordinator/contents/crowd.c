@@ -12,10 +12,11 @@
 #include "coordinator/options.h"
 
 #define WATCH_MS 1000
-#define WATCH_SLICE 1024    /* contents looked at in one turn */
-#define CROWDED_ROUNDS 5    /* turns after which want of room is looked at */
-#define HEAT_STEP 2         /* nodes are told a change of so much */
-#define YIELD_LOOKED_AT 256 /* to find one that gives up room */
+#define WATCH_SLICE 1024     /* contents looked at in one turn */
+#define CROWDED_ROUNDS 5     /* turns after which want of room is looked at */
+#define HEAT_STEP 2          /* nodes are told a change of so much */
+#define YIELD_LOOKED_AT 256  /* to find one that gives up room */
+#define YIELD_AGAIN_MS 10000 /* by then the node has heard of it */
 
 struct demand_offer
 crowd_offer(const struct contents *contents)
@@ -42,9 +43,11 @@ watch_set(struct contents *contents, struct content *c)
     c->watched = wanted;
     if (!wanted) {
         TAILQ_REMOVE(&contents->watched, c, watched_link);
+        catalog_unwatch(contents->app->catalog, c);
         return;
     }
     TAILQ_INSERT_TAIL(&contents->watched, c, watched_link);
+    catalog_watch(contents->app->catalog, c);
     if (!uv_is_active((uv_handle_t *)&contents->watch))
         uv_timer_start(&contents->watch, crowd_watch, WATCH_MS, WATCH_MS);
 }
@@ -52,8 +55,10 @@ watch_set(struct contents *contents, struct content *c)
 void
 crowd_forget(struct contents *contents, struct content *c)
 {
-    if (c->watched)
+    if (c->watched) {
         TAILQ_REMOVE(&contents->watched, c, watched_link);
+        catalog_unwatch(contents->app->catalog, c);
+    }
     c->watched = false;
 }
 
@@ -74,31 +79,50 @@ crowd_update(struct contents *contents, struct content *c)
     watch_set(contents, c);
 }
 
-/* The coldest of those that have more nodes than the least gives up one to who
- * is below it, or much hotter. */
+/* Whether the node that it would give up can take the other one then. */
+static bool
+is_of_use(const struct content *c, const struct content *to)
+{
+    const struct node *node = c->placed[c->placed_count - 1];
+
+    return node_takes(node, to->site->id) && !content_is_placed(to, node) &&
+           placement_room(node->load_free, node->promised) + c->size >=
+               to->size;
+}
+
+/* The coldest of those that have more nodes than the least, of any site, gives
+ * up one to who is below it, or much hotter. */
 static void
-crowd_yield(struct contents *contents, const struct content *c)
+crowd_yield(struct contents *contents, struct content *to)
 {
     const struct demand_offer offer = crowd_offer(contents);
+    struct catalog *catalog = contents->app->catalog;
     int64_t now = app_ticks_ms();
-    unsigned own = c->placed_count < offer.least ? UINT8_MAX
-                                                 : demand_heat(&c->demand, now);
-    unsigned heat, coldest = UINT8_MAX, left = YIELD_LOOKED_AT;
-    struct content *other, *found = NULL;
+    unsigned own = to->placed_count < offer.least
+                       ? UINT8_MAX
+                       : demand_heat(&to->demand, now);
+    unsigned heat, coldest = UINT8_MAX;
+    struct content *c, *first = NULL, *found = NULL;
 
-    TAILQ_FOREACH(other, &contents->watched, watched_link)
-    {
-        if (left-- == 0)
+    if (to->yielded_ms != 0 && now - to->yielded_ms < YIELD_AGAIN_MS)
+        return;
+    for (unsigned i = 0; i < YIELD_LOOKED_AT; i++) {
+        c = catalog_watched(catalog);
+        if (c == NULL || c == first)
             break;
-        heat = demand_heat(&other->demand, now);
-        if (other != c && other->placed_count > offer.least && heat < coldest &&
-            heat + HEAT_STEP <= own) {
-            coldest = heat;
-            found = other;
-        }
+        if (first == NULL)
+            first = c;
+        heat = demand_heat(&c->demand, now);
+        if (c == to || c->placed_count <= offer.least || heat >= coldest ||
+            heat + HEAT_STEP > own || !is_of_use(c, to))
+            continue;
+        coldest = heat;
+        found = c;
     }
-    if (found != NULL && demand_yield(&found->demand, &offer, now))
-        work_add(contents, found, WORK_PLACE);
+    if (found == NULL || !demand_yield(&found->demand, &offer, now))
+        return;
+    to->yielded_ms = now;
+    work_add(found->site, found, WORK_PLACE);
 }
 
 void

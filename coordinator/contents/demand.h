@@ -16,9 +16,10 @@
  *     r = ceil(q x size / (s x DEMAND_LOAD_UP)), within least .. most.
  *
  * Each node has to fetch what it is to hold, so there are never more than
- * requests in the last hour.  More are wanted at once.  One less is wanted when as many would be loaded to
- * no more than DEMAND_LOAD_DOWN of what they can spare, and that has been so
- * for DEMAND_HOLD_MS without a break; a further one after DEMAND_DOWN_MS more.
+ * requests in the last hour.  More are wanted at once.  One less is wanted when
+ * as many would be loaded to no more than DEMAND_LOAD_DOWN of what they can
+ * spare, and that has been so for DEMAND_HOLD_MS without a break; a further one
+ * after DEMAND_DOWN_MS more.
  */
 #ifndef COORDINATOR_DEMAND_H
 #define COORDINATOR_DEMAND_H

@@ -386,7 +386,8 @@ plan_command(int argc, char **argv)
         {"holders", required_argument, NULL, 'n'},
         {"holders-max", required_argument, NULL, 'm'},
         {NULL, 0, NULL, 0}};
-    struct plan plan = {.offer = {.least = HOLDERS, .most = PLACEMENT_HOLDERS_MAX}};
+    struct plan plan = {
+        .offer = {.least = HOLDERS, .most = PLACEMENT_HOLDERS_MAX}};
     struct ol_error err = {""};
     bool as_json = false;
     json_t *json;

@@ -53,7 +53,7 @@ content_sweep(struct contents *contents, struct content *c)
 size_t
 sweep_step(struct contents *contents)
 {
-    size_t cost = 0;
+    size_t cost = 0, most = catalog_left(contents->app->catalog);
 
     if (contents->sweep == NULL) {
         contents->sweeping = catalog_moves(contents->app->catalog);
@@ -61,7 +61,7 @@ sweep_step(struct contents *contents)
             return 0;
         contents->sweep = TAILQ_FIRST(&contents->all);
     }
-    while (contents->sweep != NULL && cost < CONTENTS_SLICE_HASHES) {
+    while (contents->sweep != NULL && cost < most) {
         cost += content_sweep(contents, contents->sweep) + 1;
         contents->sweep = TAILQ_NEXT(contents->sweep, link);
     }

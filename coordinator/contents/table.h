@@ -62,7 +62,8 @@ struct content {
     struct torrents torrents;
     struct demand demand;
     uint32_t candidates[SYNC_CANDIDATES];
-    TAILQ_ENTRY(content) link, work_link, unsent_link, watched_link;
+    int64_t yielded_ms; /* another one gave up room to it */
+    TAILQ_ENTRY(content) link, work_link, unsent_link, watched_link, crowd_link;
 };
 TAILQ_HEAD(content_list, content);
 

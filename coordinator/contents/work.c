@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PUMP_PAUSE_MS 10 /* when the store has no room */
+#define PUMP_KNOWN_MS 50 /* while nodes are not known */
 
 static void
 pump_in(struct contents *contents, uint64_t ms)
@@ -130,38 +131,58 @@ content_work(struct contents *contents, struct content *c)
     return hashes;
 }
 
-/* The pump: nodes that moved, then one content at a time, until the slice is
- * used up. */
+/* What of the queue may be done now; false: the rest has to wait. */
+static bool
+work_next(struct contents *contents, struct content *c)
+{
+    struct catalog *catalog = contents->app->catalog;
+    int hashes;
+
+    if (catalog_left(catalog) == 0) {
+        pump_in(contents, 1);
+        return false;
+    }
+    if (!store_is_up(contents->app->store))
+        return false; /* contents_refresh goes on */
+    if (!store_has_room(contents->app->store)) {
+        pump_in(contents, PUMP_PAUSE_MS);
+        return false;
+    }
+    if ((c->work & WORK_GONE) && c->offered == 0) {
+        content_release(contents, c);
+        return true;
+    }
+    hashes = content_work(contents, c);
+    if (hashes < 0) {
+        pump_in(contents, PUMP_PAUSE_MS);
+        return false;
+    }
+    catalog_spend(catalog, (size_t)hashes);
+    return true;
+}
+
+/* The pump: nodes that moved, then one content at a time, until what all sites
+ * may do in one turn of the loop is done. */
 void
 work_pump(uv_timer_t *timer)
 {
     struct contents *contents = timer->data;
-    size_t hashes = sweep_step(contents);
     struct content *c;
-    int rc;
+    size_t hashes;
 
+    if (!nodes_are_known(contents->app->nodes)) {
+        pump_in(contents, PUMP_KNOWN_MS);
+        return;
+    }
+    if (catalog_left(contents->app->catalog) == 0) {
+        pump_in(contents, 1);
+        return;
+    }
+    hashes = sweep_step(contents);
+    catalog_spend(contents->app->catalog, hashes);
     if (hashes > 0)
         pump_in(contents, 1);
-    while ((c = TAILQ_FIRST(&contents->work)) != NULL) {
-        if (hashes >= CONTENTS_SLICE_HASHES) {
-            pump_in(contents, 1);
+    while ((c = TAILQ_FIRST(&contents->work)) != NULL)
+        if (!work_next(contents, c))
             return;
-        }
-        if (!store_is_up(contents->app->store))
-            return; /* contents_refresh goes on */
-        if (!store_has_room(contents->app->store)) {
-            pump_in(contents, PUMP_PAUSE_MS);
-            return;
-        }
-        if ((c->work & WORK_GONE) && c->offered == 0) {
-            content_release(contents, c);
-            continue;
-        }
-        rc = content_work(contents, c);
-        if (rc < 0) {
-            pump_in(contents, PUMP_PAUSE_MS);
-            return;
-        }
-        hashes += (size_t)rc;
-    }
 }

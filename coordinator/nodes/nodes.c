@@ -31,6 +31,11 @@ struct nodes {
     unsigned ticks;
     size_t page; /* where the reading of the index stands */
     bool following;
+    bool indexed, known;    /* indexed: all of it was read once */
+    size_t loads;           /* under way */
+    size_t alive, expected; /* expected: alive, before the store was lost */
+    int64_t expected_ms;    /* until then */
+    int64_t ticked_ms;
 };
 
 static int
@@ -58,6 +63,7 @@ node_forget(struct nodes *nodes, struct node *node)
     tdelete(node, &nodes->tree, node_compare);
     TAILQ_REMOVE(&nodes->list, node, link);
     nodes->count--;
+    nodes->alive -= node->alive;
     node_free(node);
 }
 
@@ -106,6 +112,7 @@ node_live(struct nodes *nodes, struct node *node, int64_t until_ms)
     if (!node->alive && node->number != 0 &&
         node->alive_until_ms > app_ticks_ms()) {
         node->alive = true;
+        nodes->alive++;
         log_limited(&alive, LOG_INFO_, "node %s is alive at %s", node->id,
                     node->url);
         node_changed(nodes, node);
@@ -289,6 +296,8 @@ on_load(void *arg, int rc, const struct store_node *from)
     struct load *load = arg;
     struct node *node;
 
+    if (rc != -ECANCELED)
+        load->nodes->loads--;
     if (rc != -ECANCELED &&
         (node = nodes_find(load->nodes, load->id)) != NULL) {
         node->loading = false;
@@ -321,10 +330,12 @@ nodes_load(struct nodes *nodes, const char *id)
         return;
     load->nodes = nodes;
     memcpy(load->id, node->id, sizeof(load->id));
-    if (store_node_load(nodes->app->store, node->id, on_load, load) != 0)
+    if (store_node_load(nodes->app->store, node->id, on_load, load) != 0) {
         free(load);
-    else
-        node->loading = true;
+        return;
+    }
+    node->loading = true;
+    nodes->loads++;
 }
 
 static void nodes_follow(struct nodes *nodes);
@@ -350,6 +361,8 @@ on_page(void *arg, int rc, const struct store_entry *list, size_t count)
     nodes->page = count == STORE_PAGE ? nodes->page + count : 0;
     if (nodes->page != 0)
         nodes_follow(nodes);
+    else if (rc == 0)
+        nodes->indexed = true;
 }
 
 static void
@@ -371,22 +384,32 @@ nodes_reload(struct nodes *nodes)
         nodes_judge(nodes);
 }
 
+/* While the store is away nobody can be heard: that is no silence. */
+static void
+nodes_wait(struct nodes *nodes, int64_t ms)
+{
+    struct node *node;
+
+    TAILQ_FOREACH(node, &nodes->list, link)
+    if (node->alive)
+        node->alive_until_ms += ms;
+}
+
 static void
 node_die(struct nodes *nodes, struct node *node)
 {
     static struct log_kind gone = {.name = "nodes that went"};
 
     node->alive = false;
+    nodes->alive--;
     log_limited(&gone, LOG_INFO_, "node %s at %s is not heard any more",
                 node->id, node->url);
     node_changed(nodes, node);
 }
 
 static void
-on_tick(uv_timer_t *timer)
+nodes_bury(struct nodes *nodes, int64_t now)
 {
-    struct nodes *nodes = timer->data;
-    int64_t now = app_ticks_ms();
     struct node *node, *next;
 
     for (node = TAILQ_FIRST(&nodes->list); node != NULL; node = next) {
@@ -398,6 +421,19 @@ on_tick(uv_timer_t *timer)
             node_forget(nodes, node);
         }
     }
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+    struct nodes *nodes = timer->data;
+    int64_t now = app_ticks_ms();
+
+    if (store_is_up(nodes->app->store))
+        nodes_bury(nodes, now);
+    else
+        nodes_wait(nodes, now - nodes->ticked_ms);
+    nodes->ticked_ms = now;
     if (nodes->ticks % (ADMISSION_REFRESH_MS / NODES_TICK_MS) == 0)
         nodes_reload(nodes);
     if (++nodes->ticks % (NODES_FOLLOW_MS / NODES_TICK_MS) == 0)
@@ -409,6 +445,11 @@ nodes_refresh(struct nodes *nodes, bool fresh)
 {
     struct node *node, *next;
 
+    if (fresh) {
+        nodes->indexed = nodes->known = false;
+        nodes->expected = nodes->alive;
+        nodes->expected_ms = app_ticks_ms() + NODES_RETURN_MS;
+    }
     for (node = TAILQ_FIRST(&nodes->list); fresh && node != NULL; node = next) {
         next = TAILQ_NEXT(node, link);
         node_forget(nodes, node);
@@ -416,6 +457,17 @@ nodes_refresh(struct nodes *nodes, bool fresh)
     nodes->page = 0;
     nodes->following = false;
     nodes_follow(nodes);
+}
+
+bool
+nodes_are_known(struct nodes *nodes)
+{
+    if (!nodes->known)
+        nodes->known =
+            nodes->indexed && nodes->loads == 0 &&
+            (nodes->alive + nodes->expected / 10 >= nodes->expected ||
+             app_ticks_ms() >= nodes->expected_ms);
+    return nodes->known;
 }
 
 /* What changed. */
@@ -456,6 +508,7 @@ nodes_create(struct app *app, const struct nodes_events *events,
         return -ENOMEM;
     nodes->app = app;
     nodes->events = *events;
+    nodes->ticked_ms = app_ticks_ms();
     TAILQ_INIT(&nodes->list);
     uv_timer_init(app->loop, &nodes->tick);
     nodes->tick.data = nodes;

@@ -20,7 +20,8 @@
 #define NODES_TICK_MS 1000   /* deaths are seen */
 #define NODES_FOLLOW_MS 5000 /* the index is read */
 #define NODES_FORGET_MS 3600000
-#define NODES_SPARE_MS 5000 /* changes of it are told no faster */
+#define NODES_RETURN_MS 10000 /* to an empty store */
+#define NODES_SPARE_MS 5000   /* changes of it are told no faster */
 
 struct beat;
 
@@ -95,6 +96,9 @@ int nodes_create(struct app *app, const struct nodes_events *events,
 void nodes_free(struct nodes *nodes);
 /* The store is up (again): read all; fresh: numbers are other ones. */
 void nodes_refresh(struct nodes *nodes, bool fresh);
+/* The index was read, and if the store has lost it, nine of ten that were alive
+ * are back, or NODES_RETURN_MS have passed: what is placed now stays there. */
+bool nodes_are_known(struct nodes *nodes);
 
 struct node *nodes_find(struct nodes *nodes, const char *id);
 /* Finds or adds it, and loads it if it is new; NULL: no room, bad id. */

@@ -34,7 +34,7 @@ struct sites {
     unsigned fetches, retries; /* documents under way */
     uv_timer_t tick;
     size_t page;
-    bool paging;
+    uint64_t moves; /* of nodes, that all sites were woken for */
 };
 
 void
@@ -415,6 +415,24 @@ slot_tick(struct sites *sites, struct site_list *slot, int64_t now)
     }
 }
 
+/* Once a tick, however many nodes came or went. */
+static void
+nodes_moved(struct sites *sites)
+{
+    struct site *site;
+
+    if (sites->moves == catalog_moves(sites->app->catalog))
+        return;
+    sites->moves = catalog_moves(sites->app->catalog);
+    TAILQ_FOREACH(site, &sites->list, link)
+    {
+        if (!site->leased)
+            continue;
+        contents_nodes_moved(site->contents);
+        site_wake(site); /* it is to be told */
+    }
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -424,6 +442,7 @@ on_tick(uv_timer_t *timer)
     if (!store_is_up(sites->app->store))
         return;
     sites->asked = 0;
+    nodes_moved(sites);
     if (until - sites->turned > WHEEL_SLOTS)
         sites->turned = until - WHEEL_SLOTS;
     while (sites->turned < until) {
@@ -542,16 +561,7 @@ sites_held(struct sites *sites, const char *root)
 void
 sites_node_changed(struct sites *sites, struct node *node)
 {
-    struct site *site;
-
     catalog_moved(sites->app->catalog, node);
-    TAILQ_FOREACH(site, &sites->list, link)
-    {
-        if (!site->leased)
-            continue;
-        contents_nodes_moved(site->contents);
-        site_wake(site); /* it is to be told */
-    }
 }
 
 void
