@@ -420,6 +420,7 @@ httpd_init(struct httpd *httpd, const struct httpd_options *o)
     httpd->max_connections =
         o->max_connections == 0 ? HTTPD_CONNECTIONS : o->max_connections;
     httpd->max_per_address = o->max_connections_per_address;
+    httpd->young_ms = HTTPD_YOUNG_MS;
     httpd->wait_ms = (idle_s(o) + HTTPD_REQUEST_S) * UINT64_C(1000);
     httpd->proxies = o->proxies;
     httpd->handler = o->handler;

@@ -21,6 +21,7 @@
 #include "offload/netaddr.h"
 
 #define HTTPD_REQUEST_S 30
+#define HTTPD_YOUNG_MS 1000
 
 struct httpd;
 struct http_request;
@@ -36,9 +37,9 @@ struct httpd_options {
     size_t max_body; /* beyond: 413 and close. 0: 0 (any body is refused) */
     /*
      * Clients that are idle for so long are closed (0: 30), those that need
-     * HTTPD_REQUEST_S more for a whole request too, however busy they are; and
-     * the ones that have waited longest, when there are nearly
-     * max_connections.
+     * HTTPD_REQUEST_S more for a whole request too, however busy they are; and,
+     * when there are nearly max_connections, those that have waited longest,
+     * HTTPD_YOUNG_MS at least.  Who is being answered waits for nothing.
      */
     unsigned idle_s;
     void (*handler)(struct http_request *request, void *arg);

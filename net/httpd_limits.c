@@ -15,7 +15,10 @@
 #include "net/httpd_parts.h"
 #include "net/log.h"
 
-/* So much of the table is kept free, by closing who has waited longest. */
+/*
+ * So much of the table is kept free, by closing who has waited longest; but
+ * others than newcomers, whose request may be on its way.
+ */
 #define LIMITS_SPARE(max) ((max) / 8)
 
 /* Multiply-shift hashing: the product's top bits depend on all of the key. */
@@ -62,9 +65,7 @@ connection_close(struct httpd *httpd, struct connection *c)
 struct connection *
 connection_add(struct httpd *httpd, int fd, const struct sockaddr *peer)
 {
-    static struct log_kind full = {.name = "connections"};
-    struct connection *c = calloc(1, sizeof(*c)), *oldest;
-    unsigned max = httpd->max_connections;
+    struct connection *c = calloc(1, sizeof(*c));
 
     if (c == NULL)
         return NULL;
@@ -74,13 +75,6 @@ connection_add(struct httpd *httpd, int fd, const struct sockaddr *peer)
     if (c->source != NULL)
         c->source->connections++;
     httpd->connections++;
-    oldest = TAILQ_FIRST(&httpd->waiting);
-    if (httpd->connections - httpd->closing_count > max - LIMITS_SPARE(max) &&
-        oldest != NULL) {
-        log_limited(&full, LOG_WARN_,
-                    "http: nearly %u connections, closing idle ones", max);
-        connection_close(httpd, oldest);
-    }
     connection_wait(httpd, c);
     return c;
 }
@@ -121,12 +115,21 @@ connection_serve(struct httpd *httpd, struct connection *c)
 uint64_t
 connections_expire(struct httpd *httpd)
 {
-    uint64_t now = uv_now(httpd->timer.loop);
+    static struct log_kind full = {.name = "connections"};
+    unsigned max = httpd->max_connections;
+    uint64_t now = uv_now(httpd->timer.loop), may;
     struct connection *c;
+    bool crowded;
 
     while ((c = TAILQ_FIRST(&httpd->waiting)) != NULL) {
-        if (now - c->since_ms < httpd->wait_ms)
-            return httpd->wait_ms - (now - c->since_ms);
+        crowded =
+            httpd->connections - httpd->closing_count > max - LIMITS_SPARE(max);
+        may = crowded ? httpd->young_ms : httpd->wait_ms;
+        if (now - c->since_ms < may)
+            return may - (now - c->since_ms);
+        if (crowded)
+            log_limited(&full, LOG_WARN_,
+                        "http: nearly %u connections, closing idle ones", max);
         connection_close(httpd, c);
     }
     return UINT64_MAX;

@@ -84,7 +84,7 @@ struct httpd {
 
     unsigned connections, closing_count, busy;
     unsigned max_connections, max_per_address;
-    uint64_t wait_ms;               /* of a connection, at most */
+    uint64_t wait_ms, young_ms;     /* of a connection, at most; at least */
     struct connection_list waiting; /* the longest first */
     bool draining;                  /* connections end with their request */
     void (*handler)(struct http_request *request, void *arg);

@@ -14,11 +14,15 @@
 #define PLACES 64
 #define PER_ADDRESS 10
 #define WAIT_MS 600
+#define YOUNG_MS 200
+#define HELD (PLACES - 6)
 
 static uv_loop_t loop;
 static struct httpd *server;
 static uv_async_t finished;
 static struct ol_cidrs proxies;
+static struct http_request *held[HELD];
+static int held_count;
 
 static void
 handler(struct http_request *r, void *arg)
@@ -27,6 +31,12 @@ handler(struct http_request *r, void *arg)
     struct ol_addr addr;
 
     (void)arg;
+    if (strcmp(http_path(r), "/held") == 0 && held_count < HELD) {
+        held[held_count++] = r;
+        return;
+    }
+    while (strcmp(http_path(r), "/go") == 0 && held_count > 0)
+        http_reply(held[--held_count], 200, NULL, "held", 4);
     http_client(r, &addr);
     ol_addr_text(&addr, text, sizeof(text));
     http_reply(r, 200, NULL, text, strlen(text));
@@ -65,26 +75,42 @@ is_closed(int fd)
            (errno != EAGAIN && errno != EINTR);
 }
 
+static void
+put(int fd, const char *path, const char *headers)
+{
+    char text[1024];
+    int len =
+        snprintf(text, sizeof(text),
+                 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+                 path, headers);
+
+    send(fd, text, (size_t)len, MSG_NOSIGNAL);
+}
+
 /* The body of the answer, "" if there is none. */
 static const char *
-ask(const char *from, const char *headers)
+get(int fd)
 {
     static char text[4096];
     const char *body;
     size_t len = 0;
     ssize_t n;
-    int fd = dial(from);
 
-    snprintf(text, sizeof(text),
-             "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
-             headers);
-    send(fd, text, strlen(text), MSG_NOSIGNAL);
     while ((n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0)
         len += (size_t)n;
     close(fd);
     text[len] = '\0';
     body = strstr(text, "\r\n\r\n");
     return body == NULL ? "" : body + 4;
+}
+
+static const char *
+ask(const char *from, const char *headers)
+{
+    int fd = dial(from);
+
+    put(fd, "/", headers);
+    return get(fd);
 }
 
 static void
@@ -171,6 +197,39 @@ test_full(void)
        left);
 }
 
+/*
+ * Nearly all places are taken by requests under way: neither do they end, nor
+ * those that have only just come and have not asked yet.
+ */
+static void
+test_busy(void)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    int fds[HELD], young[5], good = 0, asked = sizeof(young) / sizeof(*young);
+
+    for (int i = 0; i < HELD; i++) {
+        fds[i] = dial("127.0.1.1");
+        put(fds[i], "/held", "");
+    }
+    for (int i = 0; i < asked; i++)
+        young[i] = dial("127.0.0.4");
+    nanosleep(&pause, NULL);
+    for (int i = 0; i < asked; i++)
+        put(young[i], "/", "");
+    for (int i = 0; i < asked; i++)
+        good += strcmp(get(young[i]), "127.0.0.4") == 0;
+    is_int(good, asked, "newcomers have the time to ask");
+    for (int i = 0; i < 6; i++)
+        nanosleep(&pause, NULL); /* longer than YOUNG_MS */
+    young[0] = dial("127.0.0.4");
+    put(young[0], "/go", "");
+    is_str(get(young[0]), "127.0.0.4", "and are served");
+    good = 0;
+    for (int i = 0; i < HELD; i++)
+        good += strcmp(get(fds[i]), "held") == 0;
+    is_int(good, HELD, "requests under way are answered");
+}
+
 static void
 test_address(void)
 {
@@ -200,6 +259,7 @@ client(void *arg)
     test_client();
     test_trickle();
     test_full();
+    test_busy();
     test_address();
     uv_async_send(&finished);
     return NULL;
@@ -233,6 +293,7 @@ main(void)
     is_int(server->wait_ms, (HTTPD_IDLE_S + HTTPD_REQUEST_S) * 1000,
            "how long a connection may wait");
     server->wait_ms = WAIT_MS;
+    server->young_ms = YOUNG_MS;
     uv_async_init(&loop, &finished, on_finished);
     must(pthread_create(&thread, NULL, client, NULL) == 0);
     uv_run(&loop, UV_RUN_DEFAULT);
