@@ -445,11 +445,36 @@ answer(const redisReply *reply)
                     queue[i].arg);
 }
 
+/*
+ * hiredis 0.14 makes room for all items that an array's head announces; so far
+ * its Redis is trusted.
+ */
+static bool
+is_modest(const uint8_t *data, size_t len)
+{
+    unsigned digits = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] == '*')
+            digits = 1;
+        else if (digits > 0 && data[i] >= '0' && data[i] <= '9')
+            digits++;
+        else
+            digits = 0;
+        if (digits > 6)
+            return false;
+    }
+    return true;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    redisReader *reader = redisReaderCreate();
+    redisReader *reader;
 
+    if (!is_modest(data, len))
+        return 0;
+    reader = redisReaderCreate();
     if (len > 0) {
         memset(&store, 0, sizeof(store));
         store.events = (struct store_events){on_up, on_change, NULL};
