@@ -210,16 +210,21 @@ make_parts(void)
     return rc;
 }
 
+/* A server in front that does TLS brings all clients from one address. */
 static int
 listen_now(struct ol_error *err)
 {
+    static struct ol_cidrs front;
     struct httpd_options options = {.listen = node.options.listen,
+                                    .proxies = &front,
                                     .max_connections = CONNECTIONS,
                                     .max_connections_per_address =
                                         CONNECTIONS_PER_ADDRESS,
                                     .handler = serve_request,
                                     .arg = &node};
 
+    ol_cidrs_add(&front, "127.0.0.0/8", NULL);
+    ol_cidrs_add(&front, "::1", NULL);
     return httpd_create(node.loop, &options, &node.httpd, err);
 }
 
