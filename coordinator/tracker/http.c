@@ -74,7 +74,7 @@ on_looked(struct tracker_wait *wait, int rc)
         answer_reply(pending->request, &answer);
     else
         failure_reply(pending->request,
-                      tracker_failure(pending->tracker, ANNOUNCE_HTTP,
+                      tracker_failure(pending->tracker, &pending->announce,
                                       rc == -EINPROGRESS ? -EAGAIN : rc));
     free(pending);
 }
@@ -87,7 +87,7 @@ announce_wait(struct app *app, struct http_request *request,
 
     if (pending == NULL) {
         failure_reply(request,
-                      tracker_failure(app->tracker, ANNOUNCE_HTTP, -EAGAIN));
+                      tracker_failure(app->tracker, announce, -EAGAIN));
         return;
     }
     pending->tracker = app->tracker;

@@ -6,15 +6,26 @@
 #ifndef COORDINATOR_TRACKER_STATE_H
 #define COORDINATOR_TRACKER_STATE_H
 
+#include "coordinator/limits.h"
 #include "coordinator/store/swarms.h"
 #include "coordinator/tracker/announce.h"
-#include "coordinator/tracker/limits.h"
 #include "coordinator/tracker/table.h"
 #include "coordinator/tracker/tracker.h"
 
-#define LOOKS_MAX 1024   /* asked of Redis at a time */
+#define LOOKS_MAX 4096   /* asked of Redis at a time */
 #define LOOKS_PER_S 1000 /* at swarms that are known; else the sample does */
 #define STRANGERS_PER_S 20000
+/*
+ * A seedbox with a thousand torrents starts within a minute or so, and a client
+ * with two addresses and hybrid torrents announces four times at once.
+ */
+#define ANNOUNCES ((struct limit){2000, 20, 1})
+/*
+ * Infohashes that were not registered; who has asked for some is let have half
+ * of the looks that there are for swarms that are not known.
+ */
+#define STRANGERS ((struct limit){200, 1, 1})
+#define STRANGERS_SOME 8
 #define SCRAPES_PER_S 20000 /* infohashes; else what is known here */
 /* A swarm is looked at again when it is announced so long after the last time;
  * if it had few announces since then, that one waits for it. */
@@ -61,7 +72,7 @@ struct doubt {
 
 struct tracker {
     struct app *app;
-    struct limits limits;
+    struct limits announces, strangers; /* by address */
     struct table table;
     uint64_t random;
     uint32_t epoch;   /* rises when Redis is another one */
@@ -72,8 +83,9 @@ struct tracker {
     TAILQ_HEAD(scrape_list, scrape) scrapes; /* oldest first */
     unsigned look_count, wait_count;
     int64_t slow_until_ms;
-    struct allowance looks_left, strangers_left, scrapes_left;
-    struct doubt doubts[DOUBTS_MAX]; /* a ring, in the order they are due */
+    struct allowance looks_left, scrapes_left;
+    struct allowance strangers_left[2]; /* [1]: of those who asked in vain */
+    struct doubt doubts[DOUBTS_MAX];    /* a ring, in the order they are due */
     size_t doubt_first, doubt_count;
 
     size_t rewrite;   /* entries that are still to be written; from the last */

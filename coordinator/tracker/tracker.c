@@ -93,11 +93,25 @@ announce_refuse(const struct announce *a, const char *why,
 }
 
 const char *
-tracker_failure(struct tracker *t, enum announce_protocol protocol, int rc)
+tracker_failure(struct tracker *t, const struct announce *a, int rc)
 {
-    (void)t;
-    announce_count(protocol, true);
+    announce_count(a->protocol, true);
+    if (rc == -ENOENT)
+        (void)limits_take(&t->strangers, &a->addr, (uint32_t)app_now());
     return rc == -ENOENT ? not_registered : rc == -EAGAIN ? busy : away;
+}
+
+/* Whether Redis may be asked; who asks in vain leaves others their share. */
+static bool
+stranger_may(struct tracker *t, const struct announce *a, int64_t now_ms)
+{
+    uint32_t left = limits_left(&t->strangers, &a->addr, (uint32_t)app_now());
+    bool vain = left + STRANGERS_SOME < t->strangers.limit.burst;
+
+    if (left == 0 || (vain && t->look_count >= LOOKS_MAX / 2))
+        return false;
+    return allowance_take(&t->strangers_left[vain], STRANGERS_PER_S / 2,
+                          now_ms);
 }
 
 /* An infohash that no swarm is known of. */
@@ -114,7 +128,7 @@ announce_strange(struct tracker *t, const struct announce *a, bool limited,
     if (look_find(t, a->infohash) != NULL)
         return now_ms < t->slow_until_ms ? announce_refuse(a, away, ret)
                                          : -EINPROGRESS;
-    if (!allowance_take(&t->strangers_left, STRANGERS_PER_S, now_ms))
+    if (!stranger_may(t, a, now_ms))
         return announce_refuse(a, busy, ret);
     rc = look_start(t, a->infohash, NULL, now_ms);
     if (rc == 0)
@@ -163,7 +177,7 @@ tracker_announce(struct tracker *t, const struct announce *a,
     struct announce_plan plan;
     struct entry *e;
 
-    now.limited = !limits_take(&t->limits, &a->addr, now.time_s);
+    now.limited = !limits_take(&t->announces, &a->addr, now.time_s);
     e = tracker_find(t, a->infohash);
     if (e == NULL)
         return announce_strange(t, a, now.limited, now_ms, ret);
@@ -317,7 +331,10 @@ tracker_create(struct app *app, struct tracker **ret)
         return -ENOMEM;
     t->app = app;
     t->random = (uint64_t)app_random(0) << 32 | app_random(0) | 1;
-    t->limits.seed = (uint64_t)app_random(0) << 32 | app_random(0);
+    t->announces.seed = t->strangers.seed =
+        (uint64_t)app_random(0) << 32 | app_random(0);
+    t->announces.limit = ANNOUNCES;
+    t->strangers.limit = STRANGERS;
     table_init(&t->table, (uint64_t)app_random(0) << 32 | app_random(0));
     TAILQ_INIT(&t->looks);
     TAILQ_INIT(&t->scrapes);

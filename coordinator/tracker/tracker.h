@@ -89,7 +89,7 @@ void tracker_wait(struct tracker *tracker,
 void tracker_wait_cancel(struct tracker *tracker, struct tracker_wait *wait);
 /* What to tell the client; counts the announce as refused. */
 const char *tracker_failure(struct tracker *tracker,
-                            enum announce_protocol protocol, int rc);
+                            const struct announce *announce, int rc);
 
 struct scrape_counts {
     uint32_t seeds, downloaded, leechers; /* all 0: not known */

@@ -195,12 +195,12 @@ on_wait(struct tracker_wait *tracked, int rc)
         tracker_wait(tracker, wait->announce.infohash, tracked);
         return;
     }
-    answer.len = rc == 0
-                     ? announce_write(&said, is_v4(&wait->announce.addr),
-                                      wait->transaction, answer.packet)
-                     : failure_write(wait->transaction,
-                                     tracker_failure(tracker, ANNOUNCE_UDP, rc),
-                                     answer.packet);
+    answer.len =
+        rc == 0 ? announce_write(&said, is_v4(&wait->announce.addr),
+                                 wait->transaction, answer.packet)
+                : failure_write(wait->transaction,
+                                tracker_failure(tracker, &wait->announce, rc),
+                                answer.packet);
     answers_send(udp, &answer, 1);
     TAILQ_REMOVE(&udp->waits, wait, link);
     udp->wait_count--;
