@@ -15,6 +15,7 @@
 #include "coordinator/contents/peers.h"
 #include "coordinator/nodes/node_show.h"
 #include "coordinator/nodes/registration.h"
+#include "coordinator/refusals.h"
 #include "coordinator/status/metrics.h"
 #include "coordinator/status/status.h"
 #include "coordinator/tracker/tracker.h"
@@ -92,6 +93,16 @@ static const struct route {
     {"GET", "/v1/ledger", ledger_request, true},
 };
 
+/* Whether a message of this client is worth reading. */
+static bool
+api_listens(const struct http_request *request)
+{
+    struct ol_addr from;
+
+    http_client(request, &from);
+    return refusals_allow(&from, (uint32_t)(app_ticks_ms() / 1000));
+}
+
 static bool
 method_is(struct http_request *request, const char *want)
 {
@@ -144,6 +155,8 @@ api_handle(struct http_request *request, void *arg)
             method_refuse(request, routes[i].method);
         else if (routes[i].waits && api_crowded(app))
             reply_busy(request, "too many requests at once");
+        else if (strcmp(routes[i].method, "POST") == 0 && !api_listens(request))
+            reply_slow(request, "too many messages from there were refused");
         else
             routes[i].handle(app, request);
         return;

@@ -27,6 +27,9 @@
 /* Calls to foreign servers that one source may cause, and that one gets. */
 #define APP_SOURCE_LIMIT ((struct pace_limit){200, 100})
 #define APP_TARGET_LIMIT ((struct pace_limit){30, 1000})
+/* Of all workers, call-backs and joins under way together; beyond, who has had
+ * calls made in vain is put off. */
+#define APP_CALLS_VAIN 32
 
 struct admission;
 struct audits;

@@ -11,11 +11,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/refusals.h"
 #include "net/log.h"
 #include "offload/netaddr.h"
 
 #define RETRY_MIN_S 1
 #define RETRY_SPREAD_S 5
+
+/* Who sends messages that are refused is known by that. */
+static void
+refusal_count(const struct http_request *r, int status)
+{
+    struct ol_addr from;
+
+    if (strcmp(http_method(r), "POST") != 0)
+        return;
+    http_client(r, &from);
+    refusals_add(&from, status, (uint32_t)(app_ticks_ms() / 1000));
+}
 
 static void
 refusal_log(struct http_request *r, int status, const char *text)
@@ -38,6 +51,7 @@ reply_json(struct http_request *r, int status, json_t *take)
     char *text = take == NULL ? NULL : json_dumps(take, JSON_COMPACT);
 
     json_decref(take);
+    refusal_count(r, status);
     if (text == NULL)
         http_reply_error(r, 500, "no memory");
     else
@@ -55,6 +69,7 @@ reply_error(struct http_request *r, int status, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     refusal_log(r, status, text);
+    refusal_count(r, status);
     http_reply_error(r, status, "%s", text);
 }
 

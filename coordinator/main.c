@@ -24,6 +24,7 @@
 #include "coordinator/nodes/registration.h"
 #include "coordinator/master.h"
 #include "coordinator/options.h"
+#include "coordinator/refusals.h"
 #include "coordinator/sites/sites.h"
 #include "coordinator/status/status.h"
 #include "coordinator/tracker/tracker.h"
@@ -73,6 +74,10 @@ app_may_call(struct app *app, const struct http_request *source,
     size_t len;
 
     http_client(source, &addr);
+    if (app->callbacks.taken + app->joins >=
+            APP_CALLS_VAIN / app->options->workers &&
+        refusals_called_in_vain(&addr, (uint32_t)(now / 1000)))
+        return false;
     len = pace_source(&addr, prefix);
     return pace_take(&app->sources, prefix, len, now) &&
            pace_take(&app->targets, target, strlen(target), now);
@@ -230,6 +235,7 @@ app_begin(struct app *app)
                 REGISTRATION_CALLBACKS / app->options->workers);
     pace_init(&app->sources, seed_make(), APP_SOURCE_LIMIT);
     pace_init(&app->targets, seed_make(), APP_TARGET_LIMIT);
+    refusals_init(seed_make());
     app_on_reload(app, tls_reload);
 }
 
