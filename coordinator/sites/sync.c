@@ -25,6 +25,7 @@
 #define SYNC_WAIT_MS 10000
 #define SYNC_GAP_MS 250     /* after an answer, unless there is more */
 #define SYNC_MORE_MS 20     /* no site is asked sooner, whatever it says */
+#define SYNC_BOOK_MS 100    /* nor if it tells accounts: they cost Redis more */
 #define SYNC_PART_MS 100    /* between the parts of a full state */
 #define SYNC_ORDER_MS 100   /* between two, so that they arrive in order */
 #define SYNC_ANSWER_MS 8000 /* beyond the wait */
@@ -363,6 +364,8 @@ answer_book(struct sync *sync, const struct sync_answer *answer, unsigned told)
         if (ledger_confirm(sync->site->app, &from, answer->accounts,
                            answer->account_count, on_booked, booking) == 0) {
             sync->bookings++;
+            if (sync->next_ms < app_ticks_ms() + SYNC_BOOK_MS)
+                sync->next_ms = app_ticks_ms() + SYNC_BOOK_MS;
             return;
         }
     }

@@ -8,7 +8,7 @@ local LEDGER_SITES_MAX = 4096 -- of one node
 local ACCOUNT_LIFE_S = 30 * 86400
 local ACCOUNTS_KEPT = 64 -- of a node and site, older than that too
 local ACCOUNTS_MAX = 256 -- then the oldest go in any case
-local ACCOUNTS_DROP = 8  -- at a time, and looked for as seldom
+local ACCOUNTS_DROP = 32 -- at a time, and looked for as seldom
 local LEDGER_MAX = 9007199254740991
 
 local function numbers(text)
