@@ -17,6 +17,7 @@
 #define NEAR_KEPT 4 /* of one network, in its bucket */
 /* So much fuller may its bucket be than the peer's own. */
 #define NEAR_FIRST 2
+#define NETWORKS 64    /* told apart in one handout, about */
 #define LINE 64        /* bytes of the cache */
 #define EXPECT_MAX 256 /* bytes of each set */
 #define TAIL_BYTES 6   /* flags, zone, expiry */
@@ -78,7 +79,7 @@ hash(uint64_t seed, const uint8_t *bytes, size_t len)
     return h;
 }
 
-struct place {
+struct home {
     uint8_t *bucket[2]; /* its network's, and its own */
     size_t bytes, member;
 };
@@ -97,8 +98,8 @@ network_bucket(const struct swarm_set *set, uint64_t seed,
 }
 
 static void
-place_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
-           const uint8_t *member, struct place *ret)
+home_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
+          const uint8_t *member, struct home *ret)
 {
     size_t own;
 
@@ -115,17 +116,17 @@ static uint8_t *
 slot_find(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
           const uint8_t *member)
 {
-    struct place place;
+    struct home home;
 
     if (set->buckets == 0)
         return NULL;
-    place_find(set, seed, kind, member, &place);
+    home_find(set, seed, kind, member, &home);
     for (size_t i = 0; i < 2 * SWARM_WAYS; i++) {
         uint8_t *slot =
-            place.bucket[i / SWARM_WAYS] + i % SWARM_WAYS * place.bytes;
+            home.bucket[i / SWARM_WAYS] + i % SWARM_WAYS * home.bytes;
 
-        if (memcmp(slot, member, place.member) == 0 &&
-            slot_expiry(slot, place.member) != 0)
+        if (memcmp(slot, member, home.member) == 0 &&
+            slot_expiry(slot, home.member) != 0)
             return slot;
     }
     return NULL;
@@ -139,27 +140,58 @@ struct room {
 };
 
 static void
-room_look(const struct place *place, size_t which, const uint8_t *member,
+room_look(const struct home *home, size_t which, const uint8_t *member,
           uint32_t now_s, struct room *ret)
 {
     uint32_t least = UINT32_MAX, expires_s;
 
     memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < SWARM_WAYS; i++) {
-        uint8_t *slot = place->bucket[which] + i * place->bytes;
+        uint8_t *slot = home->bucket[which] + i * home->bytes;
 
-        expires_s = slot_expiry(slot, place->member);
+        expires_s = slot_expiry(slot, home->member);
         if (expires_s <= now_s) {
             ret->free++;
             ret->slot = slot;
         } else if (which == 0 &&
-                   memcmp(slot, member, prefix_bytes(place->member)) == 0) {
+                   memcmp(slot, member, prefix_bytes(home->member)) == 0) {
             ret->near++;
         } else if (expires_s < least) {
             least = expires_s;
             ret->worst = slot;
         }
     }
+}
+
+/*
+ * Of a full bucket the one that ends first of those whose network has most
+ * there: a flood from one network drives out its own, not others.
+ */
+static uint8_t *
+bucket_worst(uint8_t *bucket, const struct home *home)
+{
+    size_t prefix = prefix_bytes(home->member), same[SWARM_WAYS] = {0};
+    size_t worst = 0;
+    uint32_t least = UINT32_MAX, expires_s;
+
+    for (size_t i = 1; i < SWARM_WAYS; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (memcmp(bucket + i * home->bytes, bucket + k * home->bytes,
+                       prefix) == 0) {
+                same[i]++;
+                same[k]++;
+            }
+        }
+    }
+    for (size_t i = 0; i < SWARM_WAYS; i++) {
+        expires_s = slot_expiry(bucket + i * home->bytes, home->member);
+        if (same[i] > same[worst] ||
+            (same[i] == same[worst] && expires_s < least)) {
+            worst = i;
+            least = expires_s;
+        }
+    }
+    return bucket + worst * home->bytes;
 }
 
 /*
@@ -172,20 +204,21 @@ static uint8_t *
 slot_free(const struct swarm_set *set, uint64_t seed, enum swarm_kind kind,
           const uint8_t *member, uint32_t now_s, uint8_t **ret_worst)
 {
-    struct place place;
+    struct home home;
     struct room network, own;
 
     *ret_worst = NULL;
     if (set->buckets == 0)
         return NULL;
-    place_find(set, seed, kind, member, &place);
-    room_look(&place, 0, member, now_s, &network);
-    room_look(&place, 1, member, now_s, &own);
+    home_find(set, seed, kind, member, &home);
+    room_look(&home, 0, member, now_s, &network);
+    room_look(&home, 1, member, now_s, &own);
     if (network.free > 0 || own.free > 0)
         return network.free > 0 && network.free + NEAR_FIRST >= own.free
                    ? network.slot
                    : own.slot;
-    *ret_worst = network.near < NEAR_KEPT ? network.worst : own.worst;
+    *ret_worst = network.near < NEAR_KEPT ? network.worst
+                                          : bucket_worst(home.bucket[1], &home);
     return NULL;
 }
 
@@ -384,15 +417,19 @@ struct handout {
     size_t member, bytes;
     uint8_t *to;
     size_t count;
+    uint64_t seed;
     uint64_t given[SWARM_SET_MAX / 64]; /* a bit for each slot */
+    uint8_t networks[NETWORKS];         /* how many of each, by hash */
+    size_t share;                       /* of one of these, if all are */
 };
-enum handout_which { HANDOUT_NEAR, HANDOUT_ZONE, HANDOUT_ANY };
+enum handout_which { HANDOUT_NEAR, HANDOUT_ZONE, HANDOUT_SPREAD, HANDOUT_ANY };
 
 static void
 handout_add(struct handout *h, size_t at, enum handout_which which)
 {
     const struct swarm_asker *asker = h->asker;
     const uint8_t *slot = h->set->slots + at * h->bytes;
+    uint8_t *network;
 
     if (slot_expiry(slot, h->member) <= asker->now_s ||
         (h->given[at / 64] >> at % 64 & 1) != 0)
@@ -404,6 +441,11 @@ handout_add(struct handout *h, size_t at, enum handout_which which)
          (which == HANDOUT_NEAR &&
           memcmp(slot, asker->member, prefix_bytes(h->member)) != 0)))
         return;
+    network =
+        &h->networks[hash(~h->seed, slot, prefix_bytes(h->member)) % NETWORKS];
+    if (which == HANDOUT_SPREAD && *network >= h->share)
+        return;
+    ++*network;
     h->given[at / 64] |= UINT64_C(1) << at % 64;
     memcpy(h->to + h->count++ * h->member, slot, h->member);
 }
@@ -424,7 +466,8 @@ handout_walk(struct handout *h, size_t at, size_t steps, size_t max,
 
 /*
  * If there are more than fit, up to a quarter is near, and as much again of
- * the asker's zone.
+ * the asker's zone; the rest is spread over networks as long as there are
+ * others, so that one network cannot crowd them out.
  */
 size_t
 swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
@@ -436,6 +479,8 @@ swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
                         .asker = asker,
                         .member = swarm_member_bytes(kind),
                         .bytes = slot_bytes(kind),
+                        .seed = memory->seed,
+                        .share = (max + 3) / 4,
                         .to = ret};
     size_t slots = (size_t)set->buckets * SWARM_WAYS, at, near;
 
@@ -444,12 +489,13 @@ swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
     at = (size_t)(asker->random % slots);
     if (set->used > max && asker->member != NULL) {
         near = network_bucket(set, memory->seed, asker->member, h.member);
-        handout_walk(&h, near * SWARM_WAYS, SWARM_WAYS, (max + 3) / 4,
-                     HANDOUT_NEAR);
+        handout_walk(&h, near * SWARM_WAYS, SWARM_WAYS, h.share, HANDOUT_NEAR);
     }
     if (set->used > max && asker->zone != 0)
         handout_walk(&h, at, slots < 4 * max ? slots : 4 * max,
-                     h.count + (max + 3) / 4, HANDOUT_ZONE);
+                     h.count + h.share, HANDOUT_ZONE);
+    if (set->used > max)
+        handout_walk(&h, at, slots, max, HANDOUT_SPREAD);
     handout_walk(&h, at, slots, max, HANDOUT_ANY);
     return h.count;
 }

@@ -242,6 +242,74 @@ test_memory(void)
     memory.limit = 1 << 20;
 }
 
+/* A peer of the network that floods, by its port or its last byte. */
+static void
+flood_make(uint8_t *to, enum swarm_kind kind, uint32_t n)
+{
+    size_t bytes = swarm_member_bytes(kind);
+
+    memset(to, 0xee, bytes);
+    to[bytes - 3] = (uint8_t)(n >> 16);
+    to[bytes - 2] = (uint8_t)(n >> 8);
+    to[bytes - 1] = (uint8_t)n;
+}
+
+static unsigned
+honest_count(enum swarm_kind kind, unsigned honest)
+{
+    uint8_t member[SWARM_V6_BYTES];
+    struct swarm_peer found;
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < honest; i++) {
+        member_make(member, kind, i);
+        count += swarm_find(&swarm, &memory, kind, member, &found);
+    }
+    return count;
+}
+
+/* Peers of honest networks in so many handouts of 50, on average. */
+static unsigned
+honest_handed(enum swarm_kind kind)
+{
+    uint8_t member[SWARM_V6_BYTES] = {1}, out[50 * SWARM_V6_BYTES];
+    size_t bytes = swarm_member_bytes(kind);
+    unsigned handed = 0;
+
+    for (int i = 0; i < 100; i++) {
+        struct swarm_asker asker = {
+            .member = member, .now_s = NOW, .random = random_next()};
+        size_t count = swarm_hand(&swarm, &memory, kind, &asker, out, 50);
+
+        for (size_t k = 0; k < count; k++)
+            handed += memcmp(out + k * bytes, "\xee\xee\xee", 3) != 0;
+    }
+    return handed / 100;
+}
+
+/* One network announces without end, and ends later than all others. */
+static void
+test_flood(enum swarm_kind kind, unsigned honest)
+{
+    uint8_t member[SWARM_V6_BYTES];
+
+    for (uint32_t i = 0; i < honest; i++) {
+        member_make(member, kind, i);
+        put(kind, member, NOW + LIFE, 0);
+    }
+    for (uint32_t i = 0; i < 100000; i++) {
+        flood_make(member, kind, i);
+        put(kind, member, NOW + 2 * LIFE, 0);
+    }
+    ok(honest_count(kind, honest) >= honest * 7 / 10,
+       "a flood of one network: of %u others %u stay", honest,
+       honest_count(kind, honest));
+    ok(honest_handed(kind) >= (honest < 37 ? honest : 37),
+       "and %u of 50 are handed out", honest_handed(kind));
+    swarm_clear(&swarm, &memory);
+    memset(&swarm, 0, sizeof(swarm));
+}
+
 int
 main(void)
 {
@@ -253,5 +321,10 @@ main(void)
     test_expiry();
     test_learn();
     test_memory();
+    for (int kind = SWARM_L4; kind < SWARM_KINDS; kind += 2) {
+        test_flood((enum swarm_kind)kind, 10);
+        test_flood((enum swarm_kind)kind, 300);
+        test_flood((enum swarm_kind)kind, 900);
+    }
     return tap_done();
 }
