@@ -8,7 +8,7 @@ use Origin;
 use Stranger;
 
 # One item of one key, or of as many as the command names; [log n] at most.
-my %single = map { $_ => 1 } qw(GET SET INCR DEL EXISTS EXPIRE PEXPIRE TTL PTTL HGET HSET HSETNX
+my %single = map { $_ => 1 } qw(GET SET INCR INCRBY DEL EXISTS EXPIRE PEXPIRE TTL PTTL HGET HSET HSETNX
     HMGET HDEL HEXISTS HINCRBY HLEN ZADD ZREM ZSCORE ZCARD ZCOUNT SADD SREM SCARD SISMEMBER
     INFO AUTH SELECT FUNCTION FCALL FCALL_RO);
 
@@ -18,13 +18,17 @@ my %form = (
         qr/BYSCORE[', ].*\bLIMIT[', ]/,                        # a page
         qr/^ZRANGE keys\[1\] 0 excess - 1$/,                   # as many as were added
         qr/^ZRANGE keys\[1\] 0 args\[2\] - 1 REV WITHSCORES$/, # HOT_PAGE
+        qr/^ZRANGE key 0 count - 1 REV/,                        # PEERS_WHOLE
         qr/^ZRANGE key 0 PEERS_SLICE - 1 REV/, qr/^ZRANGE key from from \+ PEERS_SLICE - 1 REV/,
         qr/^ZRANGE bans %llu %llu REV/,                        # STORE_BANS_PAGE
     ],
     ZRANGEBYSCORE => [qr/\bLIMIT\b/],
     ZRANGEBYLEX => [qr/\bLIMIT\b/],
     ZREMRANGEBYSCORE => [qr/^ZREMRANGEBYSCORE \S+ -inf /],
-    ZREMRANGEBYRANK => [qr/^ZREMRANGEBYRANK keys\[2\] 0 -1 - BANS_MAX$/],
+    ZREMRANGEBYRANK => [
+        qr/^ZREMRANGEBYRANK keys\[2\] 0 -1 - BANS_MAX$/,
+        qr/^ZREMRANGEBYRANK key 0 drop - 1$/,                  # PEERS_DROPPED
+    ],
     ZPOPMIN => [qr/^ZPOPMIN \S+$/],
     SPOP => [qr/^SPOP \S+ %d$/],                               # STORE_RELEASE_PAGE
     HGETALL => [

@@ -2,9 +2,9 @@
 -- of a swarm H: t:{H}:m t:{H}:o, and its peers t:{H}:s4 t:{H}:l4 t:{H}:s6
 -- t:{H}:l6, always in this order.
 
-local PEERS_DROPPED = 128 -- expired ones, of all keys, at a time
-local PEERS_WHOLE = 96 -- up to so many are all told
-local PEERS_SLICE = 32 -- else so many latest ones, and so many others
+local PEERS_DROPPED = 32 -- expired ones, of all keys, at a time
+local PEERS_WHOLE = 64 -- up to so many are all told
+local PEERS_SLICE = 16 -- else so many latest ones, and so many others
 
 -- Writers leave out to renew a key that they renewed lately; if its last peer
 -- went meanwhile, it is another key, without an end.
@@ -40,36 +40,33 @@ local function swarm_withdraw(keys, args)
     return 0
 end
 
--- Returns how many it dropped.
-local function peers_drop(key, now_s, most)
-    local old = redis.call('ZRANGE', key, '-inf', now_s, 'BYSCORE', 'LIMIT', 0,
-        most)
-    if #old > 0 then
-        redis.call('ZREM', key, unpack(old))
+-- {how many are alive, 1 if these are all, address, expiry, address, …}, and
+-- how many it dropped, of `left` at most: those that expired first.
+local function peers_look(key, now_s, random, left)
+    local all = redis.call('ZCARD', key)
+    if all == 0 then
+        return {0, 1}, 0
     end
-    return #old
-end
-
--- {how many are alive, 1 if these are all, address, expiry, address, …}
-local function peers_look(key, now_s, random)
-    local count = redis.call('ZCARD', key)
+    local count = redis.call('ZCOUNT', key, '(' .. now_s, '+inf')
+    local drop = math.min(all - count, left)
+    if drop > 0 then
+        redis.call('ZREMRANGEBYRANK', key, 0, drop - 1)
+    end
     if count == 0 then
-        return {0, 1}
+        return {0, 1}, drop
     end
-    count = redis.call('ZCOUNT', key, '(' .. now_s, '+inf')
     if count <= PEERS_WHOLE then
-        local all = redis.call('ZRANGE', key, '+inf', '(' .. now_s, 'BYSCORE',
-            'REV', 'LIMIT', 0, PEERS_WHOLE, 'WITHSCORES')
-        return {count, 1, unpack(all)}
+        return {count, 1, unpack(redis.call('ZRANGE', key, 0, count - 1, 'REV',
+            'WITHSCORES'))}, drop
     end
     local some = redis.call('ZRANGE', key, 0, PEERS_SLICE - 1, 'REV',
         'WITHSCORES')
-    local from = PEERS_SLICE + random % (count - 2 * PEERS_SLICE)
+    local from = PEERS_SLICE + random % (count - 2 * PEERS_SLICE + 1)
     for _, item in ipairs(redis.call('ZRANGE', key, from,
         from + PEERS_SLICE - 1, 'REV', 'WITHSCORES')) do
         some[#some + 1] = item
     end
-    return {count, 0, unpack(some)}
+    return {count, 0, unpack(some)}, drop
 end
 
 -- All six keys; now_s random life_s.  {0} if it is not registered, else {1,
@@ -82,8 +79,10 @@ local function swarm_look(keys, args)
     keys_end(keys, args[3])
     local answer, left = {1, tonumber(downloaded)}, PEERS_DROPPED
     for i = 3, 6 do
-        left = left - peers_drop(keys[i], args[1], left)
-        answer[i] = peers_look(keys[i], args[1], tonumber(args[2]))
+        local dropped
+        answer[i], dropped = peers_look(keys[i], args[1], tonumber(args[2]),
+            left)
+        left = left - dropped
     end
     return answer
 end
