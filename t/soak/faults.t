@@ -1,19 +1,22 @@
 # What fails while everything goes on: Redis stops, dies, comes back empty, is
 # slow, is full; a coordinator dies; clocks are wrong; a site answers garbage.
-# Announces, heartbeats and syncs run all the time.  Afterwards every live
-# holding is back within two heartbeats, no claimed byte is lost or counted
-# twice, no answer took longer than 2 s, and memory is where it was.
+# Announces, heartbeats, receipts and syncs run all the time.  Afterwards every
+# live holding is back within two heartbeats, and so are the swarms; no byte
+# that a node claims, a client confirms or that is credited is lost or counted
+# twice; no answer took longer than 2 s, and memory is where it was.
 
 use lib 't/lib', 't/coordinator/lib', 't/soak/lib';
 use Offload::Test;
 use Offload::Test::Crowd;
 use Announcer;
+use List::Util qw(min sum0);
 use Origin;
 use Time::HiRes qw(sleep time);
 
 use constant {
     NODES     => 300,
     FILES     => 20,
+    SIZE      => 300_000,
     HEARTBEAT => 10,
     SLOWEST   => 2,     # seconds, of an answer
 };
@@ -27,17 +30,21 @@ my $origin = Origin->new($t, $c[0]);
 $origin->join;
 my $iss = $origin->url;
 
-$origin->file("$_.bin", $t->bytes(300_000, $_)) for 1 .. FILES;
+$origin->file("$_.bin", $t->bytes(SIZE, $_)) for 1 .. FILES;
 my %root = map { $_ => root_of("$_.bin") } 1 .. FILES;
 
 my $crowd = Offload::Test::Crowd->new(
     test => $t, coordinators => \@c, nodes => NODES,
     args => [ '--wait', 2000, '--beat', 500, '--site', $iss, '--serve', 1000 ],
 );
-my $announcer = Announcer->new($t, \@c, infohashes());
+my @hashes = infohashes();
+my $announcer = Announcer->new($t, \@c, @hashes);
 $t->wait_for(sub { ($crowd->last->{registered} // 0) == NODES }, 'the crowd',
     120);
 $t->wait_for(\&all_held, 'every file at three nodes', 60);
+my $reporter = $t->spawn($^X, 't/soak/lib/report.pl', $iss,
+    map { "$_.bin:" . SIZE } 1 .. FILES);
+$t->wait_for(sub { swarms() >= FILES }, 'the swarms', 60);
 my %memory = map { $_->name => $_->memory } @c;
 
 after('Redis stopped for 30 s', sub {
@@ -99,14 +106,33 @@ after('nodes whose clocks are an hour off', sub {
     }
 });
 
-# What was claimed is counted once: the crowd claims no more, and the last
-# numbers are heard.
+# The crowd claims no more, and no client reports; the last numbers are heard.
 $crowd->signal('USR1');
-$t->wait_for(sub {
-    my $r = $crowd->last;
-    $r->{served} > 0 && $r->{served} == $r->{served_told} && told() == $r->{served};
-}, 'the ledger to have all claims', 60);
-is told(), $crowd->last->{served}, 'no claimed byte is lost or counted twice';
+$reporter->stop;
+my $reported = $t->json($t->read($reporter->{out}));
+diag 'reports: ', join ', ', map { "$_: $reported->{count}{$_}" }
+    sort keys %{ $reported->{count} };
+my $confirmed = sum0(values %{ $reported->{bytes} });
+cmp_ok $confirmed, '>', 10_000_000, 'clients have reported much';
+eval {
+    $t->wait_for(sub {
+        my $r = $crowd->last;
+        return 0 if !$r->{served} || $r->{served} != $r->{served_told};
+        my $l = ledger();
+        sum0(map { $_->{claimed} } values %$l) == $r->{served}
+            && sum0(map { $_->{confirmed} } values %$l) == $confirmed;
+    }, 'the ledger to have it all', 60);
+};
+my $ledger = ledger();
+is sum0(map { $_->{claimed} } values %$ledger), $crowd->last->{served},
+    'no claimed byte is lost or counted twice';
+is_deeply { map { $_ => $ledger->{$_}{confirmed} }
+        grep { $ledger->{$_}{confirmed} } keys %$ledger },
+    $reported->{bytes}, 'nor one that clients say they got from any node';
+is_deeply [ grep { $_->{credited} != min(@$_{qw(claimed confirmed)}) }
+    values %$ledger ], [], 'each node is credited the smaller of the two';
+cmp_ok sum0(map { $_->{credited} } values %$ledger), '>', 1_000_000,
+    'which is much';
 
 my $last = $crowd->last;
 diag "heartbeats $last->{beats}, refused $last->{refused}, busy $last->{busy}, "
@@ -132,11 +158,13 @@ sub after {
     my $end = time + 2 * HEARTBEAT;
     my $back = 0;
     until ($back || time > $end + 5) {
-        $back = all_held();
+        $back = all_held() && swarms() >= FILES;
         sleep 0.2 unless $back;
     }
-    ok $back && time <= $end, "$what: every holding is back within two heartbeats"
-        or diag "held: ", join ' ', map { held($c[1], $_) } values %root;
+    ok $back && time <= $end,
+        "$what: every holding and swarm is back within two heartbeats"
+        or diag swarms(), " swarms; held: ",
+            join ' ', map { held($c[1], $_) } values %root;
     is $t->http(GET => $_->url . '/healthz')->{status}, 200,
         "$what: " . $_->name . ' is healthy' for @c;
 }
@@ -164,13 +192,27 @@ sub all_held {
     return 1;
 }
 
-# Bytes claimed of the site, by the ledger of all nodes.
-sub told {
-    my $r = $t->run($ENV{OFFLOAD_BUILD} . '/offload-coordinator', 'ledger',
+# How many swarms have ten peers or more in Redis, by whoever knows the fewest.
+sub swarms {
+    my $query = join '&', map { 'info_hash=' . s/(.)/sprintf '%%%02x', ord $1/gser }
+        @hashes;
+    return min(map {
+        scalar grep { $_ >= 10 }
+            $t->http(GET => $_->url . "/scrape?$query")->{content}
+                =~ /10:incompletei(\d+)e/g
+    } @c);
+}
+
+# The site's ledger by node: {claimed, confirmed, credited}.
+sub ledger {
+    my $r = $t->run(Offload::Test::build() . '/offload-coordinator', 'ledger',
         '--redis', $redis->url, '--format', 'jsonl');
-    my $sum = 0;
-    $sum += $t->json($_)->{claimed} for split /\n/, $r->{out};
-    return $sum;
+    my %sum;
+    for my $line (map { $t->json($_) } split /\n/, $r->{out}) {
+        $sum{ $line->{node} }{$_} += $line->{$_}
+            for qw(claimed confirmed credited);
+    }
+    return \%sum;
 }
 
 sub infohashes {
