@@ -111,6 +111,10 @@ on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     (void)buf;
     if ((uv_tcp_t *)stream != node->tcp || got == 0)
         return;
+    if (got < 0 && !node->busy) { /* idle for long: its timer connects */
+        node_close(node);
+        return;
+    }
     if (got < 0) {
         node_broken(node);
         return;

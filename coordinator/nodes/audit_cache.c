@@ -9,29 +9,31 @@
 #include <string.h>
 
 const struct audit_known *
-audit_cache_find(const struct audit_cache *cache,
+audit_cache_find(const struct audit_cache *cache, const char *iss,
                  const uint8_t root[OL_HASH_BYTES], int64_t now_s)
 {
     for (size_t i = 0; i < AUDIT_CACHE_ENTRIES; i++) {
         const struct audit_known *known = &cache->entries[i];
 
         if (now_s < known->until_s &&
-            memcmp(known->root, root, OL_HASH_BYTES) == 0)
+            memcmp(known->root, root, OL_HASH_BYTES) == 0 &&
+            strcmp(known->iss, iss) == 0)
             return known;
     }
     return NULL;
 }
 
 void
-audit_cache_put(struct audit_cache *cache, const uint8_t root[OL_HASH_BYTES],
-                const char *path, const uint8_t *table, size_t table_len,
-                int64_t now_s)
+audit_cache_put(struct audit_cache *cache, const char *iss,
+                const uint8_t root[OL_HASH_BYTES], const char *path,
+                const uint8_t *table, size_t table_len, int64_t now_s)
 {
     struct audit_known *oldest = &cache->entries[0];
     uint8_t *copy;
 
-    if (strlen(path) >= sizeof(oldest->path) || table_len > AUDIT_CACHE_TABLE ||
-        audit_cache_find(cache, root, now_s) != NULL)
+    if (strlen(path) >= sizeof(oldest->path) ||
+        strlen(iss) >= sizeof(oldest->iss) || table_len > AUDIT_CACHE_TABLE ||
+        audit_cache_find(cache, iss, root, now_s) != NULL)
         return;
     copy = malloc(table_len);
     if (copy == NULL)
@@ -42,6 +44,7 @@ audit_cache_put(struct audit_cache *cache, const uint8_t root[OL_HASH_BYTES],
     free(oldest->table);
     memcpy(copy, table, table_len);
     memcpy(oldest->root, root, OL_HASH_BYTES);
+    memcpy(oldest->iss, iss, strlen(iss) + 1);
     memcpy(oldest->path, path, strlen(path) + 1);
     oldest->table = copy;
     oldest->table_len = table_len;

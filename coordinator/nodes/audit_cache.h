@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "offload/content.h"
+#include "offload/origin.h"
 
 #define AUDIT_CACHE_ENTRIES 32
 #define AUDIT_CACHE_TABLE (128u << 10) /* bytes; larger ones are not kept */
@@ -19,6 +20,7 @@
 #define AUDIT_CACHE_PATH 512           /* with the NUL */
 
 struct audit_known {
+    char iss[OL_ORIGIN_MAX]; /* who said so; others may say something else */
     uint8_t root[OL_HASH_BYTES];
     int64_t until_s; /* 0: none */
     char path[AUDIT_CACHE_PATH];
@@ -32,10 +34,11 @@ struct audit_cache {
 
 /* NULL: not there, or too old. */
 const struct audit_known *audit_cache_find(const struct audit_cache *cache,
+                                           const char *iss,
                                            const uint8_t root[OL_HASH_BYTES],
                                            int64_t now_s);
 /* Instead of the oldest; without memory, or if it is too large, it is not. */
-void audit_cache_put(struct audit_cache *cache,
+void audit_cache_put(struct audit_cache *cache, const char *iss,
                      const uint8_t root[OL_HASH_BYTES], const char *path,
                      const uint8_t *table, size_t table_len, int64_t now_s);
 void audit_cache_clear(struct audit_cache *cache);

@@ -16,6 +16,7 @@
 #include "coordinator/nodes/audit.h"
 #include "offload/encoding.h"
 #include "offload/origin.h"
+#include "offload/ticket.h"
 
 #define MANIFEST_MAX (256u << 10)
 #define MANIFEST_MS 10000
@@ -42,6 +43,7 @@ struct audit_probe {
     uint8_t *table;
     int64_t now; /* when it began, for the manifest's times */
     uint32_t random, piece;
+    uint64_t told; /* its size, by the node; 0: it did not say */
     uint64_t started_ns, rate;
     char why[160];
 };
@@ -90,6 +92,30 @@ probe_pieces(const struct audit_probe *p)
     return p->pieces.count == 0 ? NULL : &p->pieces;
 }
 
+/* The total, at the end of "bytes 0-1/2". */
+static int
+on_piece_head(struct fetch *fetch, int status, void *arg)
+{
+    const char *range = fetch_header(fetch, "Content-Range");
+    const char *slash = range == NULL ? NULL : strchr(range, '/');
+    struct audit_probe *p = arg;
+
+    (void)status;
+    p->told = slash == NULL ? 0 : strtoull(slash + 1, NULL, 10);
+    return 0;
+}
+
+/*
+ * A site may say that the content has another size, or give a ticket that the
+ * node has no reason to take: of that nothing follows for the node.
+ */
+static bool
+piece_is_disputed(const struct audit_probe *p, int status)
+{
+    return status == 403 || ((status == 206 || status == 416) && p->told != 0 &&
+                             p->told != p->size);
+}
+
 static enum audit_result
 piece_judge(struct audit_probe *p, const struct fetch_result *result)
 {
@@ -98,6 +124,8 @@ piece_judge(struct audit_probe *p, const struct fetch_result *result)
     else
         snprintf(p->why, sizeof(p->why), "it answers a range with status %d",
                  result->status);
+    if (piece_is_disputed(p, result->status))
+        return AUDIT_UNKNOWN;
     if (result->error == -EMSGSIZE)
         return AUDIT_FAILED;
     if (result->error == -EAGAIN || result->error == -ENOMEM ||
@@ -141,6 +169,7 @@ piece_ask(struct audit_probe *p)
     struct fetch_request request = {.url = url,
                                     .headers = headers,
                                     .total_ms = AUDIT_TOTAL_MS,
+                                    .on_head = on_piece_head,
                                     .on_done = on_piece,
                                     .arg = p};
 
@@ -151,6 +180,7 @@ piece_ask(struct audit_probe *p)
     snprintf(range, sizeof(range), "Range: bytes=%llu-%llu",
              (unsigned long long)from,
              (unsigned long long)(from + request.max_body - 1));
+    p->told = 0;
     p->started_ns = uv_hrtime();
     probe_fetch(p, &request);
 }
@@ -173,7 +203,7 @@ table_take(struct audit_probe *p, const void *table, size_t len)
     if (p->table == NULL)
         return -ENOMEM;
     memcpy(p->table, table, len);
-    audit_cache_put(p->cache, p->root, p->path, p->table, len, p->now);
+    audit_cache_put(p->cache, p->iss, p->root, p->path, p->table, len, p->now);
     return 0;
 }
 
@@ -209,6 +239,17 @@ table_ask(struct audit_probe *p)
 
 /* 1: the manifest. */
 
+/* A node may refuse what has no good ticket of the site. */
+static int
+path_check(const struct audit_probe *p, int64_t now)
+{
+    const char *query = strchr(p->path, '?');
+
+    return query == NULL ? -EBADMSG
+                         : ol_ticket_check(&p->keys, p->root, query + 1,
+                                           strlen(query + 1), now, NULL);
+}
+
 static int
 manifest_take(struct audit_probe *p, const struct ol_manifest *m)
 {
@@ -216,6 +257,8 @@ manifest_take(struct audit_probe *p, const struct ol_manifest *m)
         strlen(m->path) >= sizeof(p->path))
         return -ESTALE; /* the file is another one now */
     memcpy(p->path, m->path, strlen(m->path) + 1);
+    if (path_check(p, p->now) != 0)
+        return -EBADMSG;
     return m->table == NULL
                ? 0
                : table_take(p, m->table,
@@ -240,7 +283,8 @@ on_manifest(struct fetch *fetch, const struct fetch_result *result, void *arg)
     rc = manifest_take(p, &m);
     ol_manifest_clear(&m);
     if (rc != 0)
-        probe_end(p, AUDIT_UNKNOWN, "its site has another version now");
+        probe_end(p, AUDIT_UNKNOWN,
+                  "its site has another version now, or no good ticket");
     else if (p->table == NULL)
         table_ask(p);
     else
@@ -272,14 +316,16 @@ audit_probe_start(struct audit_probe *p, uint32_t random, int64_t now)
                                           .on_head = on_manifest_head,
                                           .on_done = on_manifest,
                                           .arg = p};
-    const struct audit_known *known = audit_cache_find(p->cache, p->root, now);
+    const struct audit_known *known =
+        audit_cache_find(p->cache, p->iss, p->root, now);
     size_t len = strlen(p->iss);
 
     p->random = random;
     p->now = now;
     if (known != NULL) {
         memcpy(p->path, known->path, sizeof(p->path));
-        if (table_take(p, known->table, known->table_len) == 0) {
+        if (path_check(p, now) == 0 &&
+            table_take(p, known->table, known->table_len) == 0) {
             piece_ask(p);
             return;
         }

@@ -40,25 +40,35 @@ test_cache(void)
     uint8_t root[OL_HASH_BYTES] = {1}, table[2][OL_HASH_BYTES] = {{7}};
     const struct audit_known *known;
 
-    ok(audit_cache_find(&cache, root, 0) == NULL, "nothing is known");
-    audit_cache_put(&cache, root, "/c/a?e=1", table[0], sizeof(table), 1000);
-    known = audit_cache_find(&cache, root, 1000 + AUDIT_CACHE_LIFE_S - 1);
+    ok(audit_cache_find(&cache, "http://a", root, 0) == NULL,
+       "nothing is known");
+    audit_cache_put(&cache, "http://a", root, "/c/a?e=1", table[0],
+                    sizeof(table), 1000);
+    known = audit_cache_find(&cache, "http://a", root,
+                             1000 + AUDIT_CACHE_LIFE_S - 1);
     ok(known != NULL && known->table_len == 64 && known->table[0] == 7,
        "a table is kept");
     is_str(known == NULL ? "" : known->path, "/c/a?e=1", "and its path");
-    ok(audit_cache_find(&cache, root, 1000 + AUDIT_CACHE_LIFE_S) == NULL,
+    ok(audit_cache_find(&cache, "http://b", root, 1000) == NULL,
+       "another site has not said so");
+    ok(audit_cache_find(&cache, "http://a", root, 1000 + AUDIT_CACHE_LIFE_S) ==
+           NULL,
        "not for ever");
     for (uint8_t i = 2; i < 2 + AUDIT_CACHE_ENTRIES; i++) {
         root[0] = i;
-        audit_cache_put(&cache, root, "/c/b", table[0], sizeof(table),
-                        1000 + i);
+        audit_cache_put(&cache, "http://a", root, "/c/b", table[0],
+                        sizeof(table), 1000 + i);
     }
-    ok(audit_cache_find(&cache, root, 1100) != NULL, "the last one is there");
+    ok(audit_cache_find(&cache, "http://a", root, 1100) != NULL,
+       "the last one is there");
     root[0] = 1;
-    ok(audit_cache_find(&cache, root, 1100) == NULL, "the first one is not");
+    ok(audit_cache_find(&cache, "http://a", root, 1100) == NULL,
+       "the first one is not");
     root[0] = 99;
-    audit_cache_put(&cache, root, "/c/d", large, sizeof(large), 1100);
-    ok(audit_cache_find(&cache, root, 1100) == NULL, "too large a table");
+    audit_cache_put(&cache, "http://a", root, "/c/d", large, sizeof(large),
+                    1100);
+    ok(audit_cache_find(&cache, "http://a", root, 1100) == NULL,
+       "too large a table");
     audit_cache_clear(&cache);
 }
 

@@ -10,7 +10,8 @@ use JSON::PP ();
 use Offload::Test;
 
 # test, coordinator, name, host, sync => sub { my (\%claims, $number) = @_;
-# … } that returns (status, body or claims of the answer, headers)
+# … } that returns (status, body or claims of the answer, headers); get => sub {
+# my ($site, $target) = @_; … } that returns the same for whatever else is asked
 sub new {
     my ($class, %o) = @_;
 
@@ -19,7 +20,8 @@ sub new {
     my $port = $t->port;
     my $host = $o{host} // '127.0.0.51';
     my $self = bless { t => $t, c => $c, key => $key, name => $o{name},
-        url => "http://$host:$port", sync => $o{sync} }, $class;
+        url => "http://$host:$port", sync => $o{sync}, get => $o{get} },
+        $class;
     mkdir $t->path("syncs-$o{name}");
     $t->serve(sub {
         local $SIG{CHLD} = 'DEFAULT';    # openssl signs
@@ -46,6 +48,9 @@ sub _serve {
             names => [ $self->{url} ],
             coordinators => [ { id => $self->{c}->id, url => 'http://x' } ],
             sync => [ "$self->{url}/.well-known/offload/sync" ] });
+    }
+    elsif ($self->{get} && $r->{target} !~ m{/sync$}) {
+        ($status, $body, @headers) = $self->{get}->($self, $r->{target});
     }
     else {
         read $s, my $jws, $r->{headers}{'content-length'};
