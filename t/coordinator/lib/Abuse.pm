@@ -244,7 +244,8 @@ sub _flood {
 
     my $flag = $self->{t}->path('flood-' . $self->{t}->next('flood'));
     $self->{t}->write($flag, '') if delete $o{endless} || !$o{count} && $o{kind} ne 'open';
-    return [ $self->{t}->spawn($^X, 't/coordinator/lib/flood.pl',
+    # They would have machines of their own.
+    return [ $self->{t}->spawn(qw(nice -n 19), $^X, 't/coordinator/lib/flood.pl',
         "to=$self->{to}", "flag=$flag", map { "$_=$o{$_}" } sort keys %o),
         $flag ];
 }

@@ -179,7 +179,7 @@ sub garbage {
     my $start = time;
     srand 1;
     until ($ended) {
-        for (; $sent < (time - $start) * $o{rate}; $sent++) {
+        for (; !$ended && $sent < (time - $start) * $o{rate}; $sent++) {
             my $kind = $sent % 4;
             my $text = $kind == 0 ? pack 'N*', map { rand 2**32 } 1 .. rand 300
                 : $kind == 1 ? announcement(pack('NN', rand 2**32, $sent), $sent)

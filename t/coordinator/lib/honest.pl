@@ -77,7 +77,7 @@ for (my $i = 0; !$ended; $i++) {
         my $start = time;
         my $why = $kinds{$kind}->($hashes[ $i % @hashes ]);
         push @{ $took{$kind} }, time - $start;
-        push @{ $failed{$kind} }, $why if defined $why;
+        push @{ $failed{$kind} }, $why =~ s/[^ -~]/?/gr if defined $why;
     }
     sleep 0.12;    # at most 20 announces a second
 }
