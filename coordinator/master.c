@@ -31,6 +31,8 @@
 #define INHERIT "OFFLOAD_COORDINATOR_SOCKETS"
 /* Workers are asked to be gone in APP_STOP_MS, and then killed. */
 #define STOP_MS (APP_STOP_MS + 3000)
+/* What tries the new program only reads files. */
+#define TEST_MS 5000
 /* A worker that ends sooner is started again after a pause, which doubles. */
 #define STEADY_MS 10000
 #define PAUSE_MIN_MS 100
@@ -58,9 +60,10 @@ static struct master {
     int signals, ready[2]; /* signalfd; a byte for each worker that serves */
     bool announced;        /* all have been ready once */
     pid_t tester;          /* tries a new program; 0: none does */
-    int64_t stop_ms;       /* since when it is to stop; 0: not */
+    /* Since when it is to stop, the old workers are, the tester runs; 0: not */
+    int64_t stop_ms, retire_ms, test_ms;
     int status;
-} master;
+} master = {.signals = -1, .ready = {-1, -1}};
 
 static void
 signals_set(sigset_t *ret)
@@ -170,7 +173,7 @@ worker_ended(unsigned number, int status, int64_t now)
 }
 
 static void
-worker_ready(unsigned number)
+worker_ready(unsigned number, int64_t now)
 {
     const struct sockets *s = &master.sockets;
 
@@ -179,8 +182,10 @@ worker_ready(unsigned number)
     for (unsigned i = 0; i < s->count; i++)
         if (!master.slots[i].ready)
             return;
-    if (s->old_count > 0)
+    if (s->old_count > 0 && master.retire_ms == 0) {
+        master.retire_ms = now;
         old_signal(SIGQUIT);
+    }
     if (master.announced)
         return;
     master.announced = true;
@@ -194,7 +199,7 @@ worker_ready(unsigned number)
 
 /* The new program tries the options first: this one then still runs. */
 static void
-renew_test(void)
+renew_test(int64_t now)
 {
     char **argv;
 
@@ -216,6 +221,7 @@ renew_test(void)
         _exit(1);
     }
     free(argv);
+    master.test_ms = now;
     if (master.tester < 0) {
         log_error("cannot try the new program: %s", strerror(errno));
         master.tester = 0;
@@ -250,17 +256,23 @@ renew(int status)
 }
 
 /* Takes what the program before this one has left. */
+static void
+sockets_inherit(void)
+{
+    const char *inherited = getenv(INHERIT);
+
+    if (inherited != NULL &&
+        sockets_parse(inherited, getpid(), &master.sockets) == 0)
+        sockets_keep(&master.sockets, false);
+    unsetenv(INHERIT);
+}
+
 static int
-sockets_begin(const char *inherited, struct ol_error *err)
+sockets_begin(struct ol_error *err)
 {
     const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000L};
     int rc;
 
-    if (inherited != NULL) {
-        if (sockets_parse(inherited, getpid(), &master.sockets) == 0)
-            sockets_keep(&master.sockets, false);
-        unsetenv(INHERIT);
-    }
     for (int i = 0; i < BIND_TRIES; i++) {
         rc = sockets_open(&master.sockets, master.o, err);
         if (rc != -EADDRINUSE)
@@ -359,7 +371,7 @@ on_signals(int64_t now)
             break;
         case SIGUSR2:
             if (master.stop_ms == 0)
-                renew_test();
+                renew_test(now);
             break;
         default: /* SIGCHLD: they are reaped anyway */
             break;
@@ -394,6 +406,28 @@ any_left(void)
     return master.sockets.old_count > 0 || master.tester > 0;
 }
 
+/* Kills whatever should have gone by now; the ms until it looks again. */
+static int
+late_kill(int64_t now)
+{
+    if (master.stop_ms != 0 && now - master.stop_ms > STOP_MS) {
+        log_error("a worker does not stop, killing it");
+        all_signal(SIGKILL);
+        old_signal(SIGKILL);
+    } else if (master.retire_ms != 0 && master.sockets.old_count > 0 &&
+               now - master.retire_ms > STOP_MS) {
+        log_error("an old worker does not stop, killing it");
+        old_signal(SIGKILL);
+    }
+    if (master.tester > 0 && now - master.test_ms > TEST_MS) {
+        log_error("the new program does not say whether it starts, killing it");
+        kill(master.tester, SIGKILL);
+    }
+    if (master.stop_ms != 0)
+        return 100;
+    return master.sockets.old_count > 0 || master.tester > 0 ? 1000 : -1;
+}
+
 static void
 master_loop(void)
 {
@@ -401,19 +435,15 @@ master_loop(void)
                            {.fd = master.ready[0], .events = POLLIN}};
     int64_t now = app_ticks_ms();
     unsigned char number;
-    int wait;
+    int wait, due;
 
     while (master.stop_ms == 0 || any_left()) {
-        wait = master.stop_ms == 0 ? workers_due(now) : 100;
-        if (master.stop_ms != 0 && now - master.stop_ms > STOP_MS) {
-            log_error("a worker does not stop, killing it");
-            all_signal(SIGKILL);
-            old_signal(SIGKILL);
-        }
-        poll(fds, 2, wait);
+        wait = late_kill(now);
+        due = master.stop_ms == 0 ? workers_due(now) : -1;
+        poll(fds, 2, due < 0 || (wait >= 0 && wait < due) ? wait : due);
         now = app_ticks_ms();
         while (read(master.ready[0], &number, 1) == 1)
-            worker_ready(number);
+            worker_ready(number, now);
         on_signals(now);
         children_reap(now);
     }
@@ -464,7 +494,7 @@ master_begin(struct ol_error *err)
         pipe2(master.ready, O_CLOEXEC | O_NONBLOCK) != 0 ||
         metrics_share() != 0)
         return ol_error_set(err, errno, "cannot start: %s", strerror(errno));
-    return sockets_begin(getenv(INHERIT), err);
+    return sockets_begin(err);
 }
 
 int
@@ -478,11 +508,14 @@ master_run(int argc, char **argv, struct options *o,
     master.argv = argv;
     master.o = o;
     master.serve = serve;
+    sockets_inherit();
     rc = master_begin(&err);
     if (rc != 0) {
         log_error("%s", err.text);
-        old_signal(SIGTERM);
-        return 1;
+        if (master.sockets.old_count == 0)
+            return 1;
+        master.status = 1; /* they would be killed with this one: they end */
+        stop_begin(app_ticks_ms());
     }
     master_loop();
     return master.status;

@@ -30,13 +30,17 @@ static struct worker {
     int64_t idle_until_ms, until_ms;
 } worker;
 
+/*
+ * Handlers of signals stay to the very end, and the loop open for them: libuv
+ * leaves a closed one's signal to the system, which would kill this process.
+ */
 static void
 worker_end(void)
 {
-    uv_close((uv_handle_t *)&worker.terminate, NULL);
-    uv_close((uv_handle_t *)&worker.interrupt, NULL);
-    uv_close((uv_handle_t *)&worker.quit, NULL);
-    uv_close((uv_handle_t *)&worker.again, NULL);
+    uv_unref((uv_handle_t *)&worker.terminate);
+    uv_unref((uv_handle_t *)&worker.interrupt);
+    uv_unref((uv_handle_t *)&worker.quit);
+    uv_unref((uv_handle_t *)&worker.again);
     uv_close((uv_handle_t *)&worker.stopping, NULL);
     app_stop(&worker.app);
 }
@@ -150,6 +154,5 @@ worker_serve(const struct master_worker *given, struct options *o)
         master_tell_ready(given);
     }
     uv_run(app->loop, UV_RUN_DEFAULT);
-    uv_loop_close(app->loop);
     return rc == 0 ? 0 : 1;
 }
