@@ -17,6 +17,7 @@
 #define NEAR_KEPT 4 /* of one network, in its bucket */
 /* So much fuller may its bucket be than the peer's own. */
 #define NEAR_FIRST 2
+#define ZONE_LOOKS 4   /* at so many peers, for each that is wanted */
 #define NETWORKS 64    /* told apart in one handout, about */
 #define LINE 64        /* bytes of the cache */
 #define EXPECT_MAX 256 /* bytes of each set */
@@ -482,7 +483,7 @@ swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
                         .seed = memory->seed,
                         .share = (max + 3) / 4,
                         .to = ret};
-    size_t slots = (size_t)set->buckets * SWARM_WAYS, at, near;
+    size_t slots = (size_t)set->buckets * SWARM_WAYS, at, near, steps;
 
     if (set->used == 0 || max == 0)
         return 0;
@@ -491,9 +492,11 @@ swarm_hand(const struct swarm *swarm, const struct swarm_memory *memory,
         near = network_bucket(set, memory->seed, asker->member, h.member);
         handout_walk(&h, near * SWARM_WAYS, SWARM_WAYS, h.share, HANDOUT_NEAR);
     }
-    if (set->used > max && asker->zone != 0)
-        handout_walk(&h, at, slots < 4 * max ? slots : 4 * max,
-                     h.count + h.share, HANDOUT_ZONE);
+    if (set->used > max && asker->zone != 0) {
+        steps = ZONE_LOOKS * max * slots / set->used;
+        handout_walk(&h, at, steps < slots ? steps : slots, h.count + h.share,
+                     HANDOUT_ZONE);
+    }
     if (set->used > max)
         handout_walk(&h, at, slots, max, HANDOUT_SPREAD);
     handout_walk(&h, at, slots, max, HANDOUT_ANY);
