@@ -171,9 +171,9 @@ node_serves(const struct plan_node *node, const char *site)
 
 static int
 content_place(struct plan *plan, const char *name, const char *site,
-              uint64_t size, double rate)
+              uint64_t size, const struct demand *asked)
 {
-    struct demand demand = {.rate = rate, .hour = rate * 3600};
+    struct demand demand = *asked;
     unsigned wanted = demand_wanted(&demand, size, &plan->offer, 0);
     size_t picked[PLACEMENT_HOLDERS_MAX], count;
     json_t *nodes = json_array();
@@ -200,20 +200,38 @@ content_place(struct plan *plan, const char *name, const char *site,
         json_array_append_new(nodes, json_string(node->id));
     }
     return json_array_append_new(
-        plan->contents,
-        json_pack("{s:s, s:s, s:I, s:f, s:i, s:i, s:o}", "root", name, "site",
-                  site, "size", (json_int_t)size, "demand", rate, "heat",
-                  (int)demand_heat(&demand, 0), "wanted", (int)wanted, "nodes",
-                  nodes));
+        plan->contents, json_pack("{s:s, s:s, s:I, s:f, s:i, s:i, s:o}", "root",
+                                  name, "site", site, "size", (json_int_t)size,
+                                  "demand", demand_rate(&demand, size, 0),
+                                  "heat", (int)demand_heat(&demand, 0),
+                                  "wanted", (int)wanted, "nodes", nodes));
+}
+
+/* A rate that has lasted for an hour, and requests that have just come. */
+static int
+demand_read(const json_t *obj, uint64_t size, struct demand *ret,
+            struct ol_error *err)
+{
+    uint64_t requests;
+    double rate;
+    int rc = real_read(obj, "demand", 0, &rate, err);
+
+    if (rc == 0)
+        rc = uint_read(obj, "requests", 0, &requests, err);
+    if (rc != 0)
+        return rc;
+    *ret = (struct demand){.rate = rate, .hour = rate * 3600};
+    demand_add(ret, requests, size, 0);
+    return 0;
 }
 
 static int
 contents_place(struct plan *plan, const json_t *list, struct ol_error *err)
 {
     const char *name, *site;
+    struct demand demand;
     struct ol_error why;
     uint64_t size;
-    double rate;
     size_t i;
     json_t *obj;
     int rc;
@@ -228,11 +246,11 @@ contents_place(struct plan *plan, const json_t *list, struct ol_error *err)
         if (rc == -ENOENT)
             rc = ol_error_set(&why, EINVAL, "a content needs root and size");
         if (rc == 0)
-            rc = real_read(obj, "demand", 0, &rate, &why);
+            rc = demand_read(obj, size, &demand, &why);
         if (rc == 0 && json_object_get(obj, "site") != NULL)
             rc = ol_json_string(obj, "site", NAME_MAX_CHARS, &site, &why);
         if (rc == 0)
-            rc = content_place(plan, name, site, size, rate);
+            rc = content_place(plan, name, site, size, &demand);
         if (rc != 0)
             return ol_error_set(err, EINVAL, "contents[%zu]: %s", i, why.text);
     }

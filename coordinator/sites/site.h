@@ -20,7 +20,7 @@ struct site {
     bool leased, asking; /* asking: for the lease */
     int64_t lease_until_ms, lease_next_ms, lease_asked_ms;
     unsigned lease_life_ms; /* as asked for */
-    int64_t begun_ms;       /* pushing */
+    int64_t begun_ms;       /* pushing, by the document that is known */
 
     struct site_document document; /* sync_count 0: none */
     struct site_fetch *fetch;

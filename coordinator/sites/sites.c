@@ -273,16 +273,30 @@ same_urls(const struct site_document *a, const struct site_document *b)
     return true;
 }
 
+static bool
+same_keys(const struct ol_keyset *a, const struct ol_keyset *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(ol_key_id(a->keys[i]), ol_key_id(b->keys[i])) != 0)
+            return false;
+    return true;
+}
+
+/* What was refused so far may be good by other keys: all is tried at once. */
 static void
 document_take(struct site *site, struct site_document *document)
 {
-    if (same_urls(&site->document, document)) {
+    if (same_urls(&site->document, document) &&
+        same_keys(&site->document.keys, &document->keys)) {
         site_document_clear(&site->document);
         site->document = *document;
         return;
     }
     syncs_stop(site);
     site->document = *document;
+    site->begun_ms = app_ticks_ms();
     for (unsigned i = 0; i < document->sync_count; i++) {
         if (sync_create(site, i, &site->syncs[i]) != 0)
             site_refetch(site);
@@ -294,7 +308,8 @@ document_take(struct site *site, struct site_document *document)
 static bool
 site_is_silent(const struct site *site, int64_t now)
 {
-    int64_t since = site->answered_ms != 0 ? site->answered_ms : site->begun_ms;
+    int64_t since =
+        site->answered_ms > site->begun_ms ? site->answered_ms : site->begun_ms;
 
     return now - since > SITES_SILENT_MS;
 }

@@ -9,7 +9,8 @@ use warnings;
 use JSON::PP ();
 use Offload::Test;
 
-# test, coordinator, name, host, sync => sub { my (\%claims, $number) = @_;
+# test, coordinator, name, host, key => sub { … } that returns the key it has at
+# that moment (else it keeps one), sync => sub { my (\%claims, $number) = @_;
 # … } that returns (status, body or claims of the answer, headers); get => sub {
 # my ($site, $target) = @_; … } that returns the same for whatever else is asked
 sub new {
@@ -20,8 +21,8 @@ sub new {
     my $port = $t->port;
     my $host = $o{host} // '127.0.0.51';
     my $self = bless { t => $t, c => $c, key => $key, name => $o{name},
-        url => "http://$host:$port", sync => $o{sync}, get => $o{get} },
-        $class;
+        now => $o{key}, url => "http://$host:$port", sync => $o{sync},
+        get => $o{get} }, $class;
     mkdir $t->path("syncs-$o{name}");
     $t->serve(sub {
         local $SIG{CHLD} = 'DEFAULT';    # openssl signs
@@ -37,14 +38,15 @@ sub _serve {
     my ($self, $s, $r) = @_;
 
     my $now = time;
+    my $key = $self->{now} ? $self->{now}->() : $self->{key};
     my %claims = (iss => $self->{url}, iat => $now, exp => $now + 3600);
     my ($status, $body, @headers) = (200);
     if ($r->{target} =~ m{/key$}) {
-        my $x = $self->{key}{x};
+        my $x = $key->{x};
         $body = qq({"keys":[{"kty":"OKP","crv":"Ed25519","x":"$x"}]});
     }
     elsif ($r->{target} =~ m{/site$}) {
-        $body = $self->{t}->sign($self->{key}, 'offload-site+jwt', { %claims,
+        $body = $self->{t}->sign($key, 'offload-site+jwt', { %claims,
             names => [ $self->{url} ],
             coordinators => [ { id => $self->{c}->id, url => 'http://x' } ],
             sync => [ "$self->{url}/.well-known/offload/sync" ] });
@@ -59,7 +61,7 @@ sub _serve {
         $self->{t}->write("syncs-$self->{name}/$number",
             JSON::PP->new->encode($sync));
         ($status, $body, @headers) = $self->{sync}->($sync, $number);
-        $body = $self->{t}->sign($self->{key}, 'offload-sync-answer+jwt',
+        $body = $self->{t}->sign($key, 'offload-sync-answer+jwt',
             { %claims, aud => $self->{c}->id, seq => $sync->{seq},
                 epoch => 'A' x 22, clock => 0, %$body }) if ref $body;
     }
