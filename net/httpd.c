@@ -46,9 +46,17 @@
 /* Life of a request. */
 
 /*
- * An absolute-form target (RFC 9112 section 3.2.2) is cut to its path.  The
- * query is cut out of libmicrohttpd's own buffer: it would keep a record of
- * each argument there, so that a long query leaves no room for the answer.
+ * An absolute-form target (RFC 9112 section 3.2.2) is cut to its path.
+ *
+ * The query is cut out of libmicrohttpd's own buffer: it would keep a record of
+ * each argument there, so that a long query leaves no room for the answer, and
+ * no option forbids it.  The text is const to keep us from moving it; it lies
+ * in the connection's read buffer, which libmicrohttpd itself writes to right
+ * after this call (it ends the path at the question mark, and takes the
+ * arguments apart up to their NUL, of which there are none then).  What follows
+ * the line is found by a pointer of its own, so headers and requests behind it
+ * are not moved.  A head within some 150 bytes of HTTPD_POOL_BYTES still leaves
+ * no room and is closed on; a longer one gets libmicrohttpd's 414 or 431.
  */
 static void *
 on_uri(void *arg, const char *uri, struct MHD_Connection *connection)

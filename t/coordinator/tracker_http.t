@@ -103,6 +103,30 @@ is keys %$files, 75, 'a scrape of 75';
 is_deeply $files->{ $many[5] },
     { complete => 0, incomplete => 0, downloaded => 0 }, 'unknown: zeros';
 is $files->{$hash}{complete}, 4, 'known: its counts';
+
+# A query of 7 KB, of which nothing but the hashes can be left out, with its
+# headers and the requests behind it; none breaks what follows.
+my $long = join '&', map { 'info_hash=' . $s->escaped($_) } @many, @many[0 .. 24],
+    $hash;
+my ($to) = $c->url =~ /:(\d+)$/;
+my $got = $t->raw('127.0.0.1', $to, join '', map {
+    "GET $_ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.77\r\n"
+        . "Connection: " . (/end/ ? 'close' : 'keep-alive') . "\r\n\r\n"
+} "/scrape?$long", '/announce?info_hash=' . $s->escaped($hash)
+    . '&port=77&left=1&event=started', "/scrape?$long&end");
+is length $long, 7099, 'a scrape of 100, all escaped';
+my @answers = split /(?=HTTP\/1\.1 )/, $got;
+is @answers, 3, 'three requests at once: three answers';
+is scalar(() = $answers[$_] =~ /8:complete/g), 75, 'a whole scrape' for 0, 2;
+like $answers[2], qr/10:incompletei4e/, 'the one between was taken, too';
+ok grep({ $_ eq '203.0.113.77 77' } @{ $s->announce(@seed)->{peers} }),
+    'from the address in its header';
+for my $size (7700, 7900, 8050, 8300, 20_000) {
+    $got = $t->raw('127.0.0.1', $to, 'GET /announce?x=' . 'x' x $size
+        . " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 1);
+    like $got, qr/^(?:HTTP\/1.1 (?:200|414|431) |$)/,
+        "a query of $size bytes: answered or closed on";
+}
 like $s->get('/scrape')->{'failure reason'}, qr/info_hash/,
     'a scrape of all is refused';
 
