@@ -47,8 +47,6 @@ int __wrap_link_send(struct store *s, link_reply_fn *fn, void *arg,
                      const char *format, ...);
 int __wrap_link_send_argv(struct store *s, link_reply_fn *fn, void *arg,
                           int argc, const char **argv);
-int __wrap_link_send_text(struct store *s, link_reply_fn *fn, void *arg,
-                          const char *text, size_t len);
 void __wrap_link_send_setup(struct store *s, link_reply_fn *fn,
                             const char *format, ...);
 void __wrap_link_lost(struct store *s, const char *why);
@@ -78,16 +76,6 @@ __wrap_link_send_argv(struct store *s, link_reply_fn *fn, void *arg, int argc,
     (void)s;
     for (int i = 0; i < argc; i++)
         sum += strlen(argv[i]);
-    return ask(fn, arg);
-}
-
-int
-__wrap_link_send_text(struct store *s, link_reply_fn *fn, void *arg,
-                      const char *text, size_t len)
-{
-    (void)s;
-    (void)text;
-    sum += len;
     return ask(fn, arg);
 }
 

@@ -28,7 +28,7 @@ FUZZ_COORDINATOR_OBJ := $(patsubst %.c,$(FUZZ_B)/obj/%.o,$(NET_SRC) $(LIB_SRC) \
     $(filter-out coordinator/main.c,$(COORDINATOR_SRC)))
 # fuzz/redis.c takes the place of the connection.
 FUZZ_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,link_send link_send_argv \
-    link_send_text link_send_setup link_lost soft_open)
+    link_send_setup link_lost soft_open)
 
 fuzz: ## the fuzzers, FUZZ_TIME=600 seconds each
 	@mk/deps.sh build source fuzz

@@ -200,22 +200,6 @@ link_send_argv(struct store *store, link_reply_fn *fn, void *arg, int argc,
     return rc == REDIS_OK ? 0 : op_undo(store, op);
 }
 
-int
-link_send_text(struct store *store, link_reply_fn *fn, void *arg,
-               const char *text, size_t len)
-{
-    struct link_op *op;
-    int rc = link_ready(store);
-
-    if (rc != 0)
-        return rc;
-    op = op_create(store, fn, arg);
-    if (op == NULL)
-        return -EAGAIN;
-    rc = redisAsyncFormattedCommand(store->redis, on_reply, op, text, len);
-    return rc == REDIS_OK ? 0 : op_undo(store, op);
-}
-
 void
 link_send_setup(struct store *store, link_reply_fn *fn, const char *format, ...)
 {

@@ -22,9 +22,6 @@ int link_send(struct store *store, link_reply_fn *fn, void *arg,
               const char *format, ...);
 int link_send_argv(struct store *store, link_reply_fn *fn, void *arg, int argc,
                    const char **argv);
-/* The same for a command in Redis's own form. */
-int link_send_text(struct store *store, link_reply_fn *fn, void *arg,
-                   const char *text, size_t len);
 
 /* This process's random id: the owner of leases, the author of changes. */
 const char *link_process(const struct store *store);
