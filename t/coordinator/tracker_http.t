@@ -105,14 +105,14 @@ is_deeply $files->{ $many[5] },
 is $files->{$hash}{complete}, 4, 'known: its counts';
 
 # A query of 7 KB, of which nothing but the hashes can be left out, with its
-# headers and the requests behind it; none breaks what follows.
+# headers, and behind it one of 2,000 arguments.
 my $long = join '&', map { 'info_hash=' . $s->escaped($_) } @many, @many[0 .. 24],
     $hash;
 my ($to) = $c->url =~ /:(\d+)$/;
 my $got = $t->raw('127.0.0.1', $to, join '', map {
     "GET $_ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.77\r\n"
         . "Connection: " . (/end/ ? 'close' : 'keep-alive') . "\r\n\r\n"
-} "/scrape?$long", '/announce?info_hash=' . $s->escaped($hash)
+} "/scrape?$long", '/announce?' . 'x&' x 2000 . 'info_hash=' . $s->escaped($hash)
     . '&port=77&left=1&event=started', "/scrape?$long&end");
 is length $long, 7099, 'a scrape of 100, all escaped';
 my @answers = split /(?=HTTP\/1\.1 )/, $got;
