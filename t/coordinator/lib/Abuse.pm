@@ -83,6 +83,11 @@ sub _register {
     return @hashes;
 }
 
+sub stop {
+    my ($self) = @_;
+    $_->stop for @$self{qw(crowd node)}, $self->{origin}->nginx, $self->{c};
+}
+
 sub memory { $_[0]{c}->memory }
 
 # Strangers' requests as a file of flood.pl.
