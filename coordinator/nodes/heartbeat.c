@@ -38,6 +38,7 @@ struct beat {
 /* Heartbeats that are held; one a node, so at most NODES_MAX. */
 struct beats {
     TAILQ_HEAD(beat_list, beat) held;
+    unsigned count;
     uv_timer_t tick;
 };
 
@@ -53,6 +54,7 @@ beat_unhold(struct beat *beat)
         return;
     beat->held = false;
     TAILQ_REMOVE(&beat->call.app->beats->held, beat, link);
+    beat->call.app->beats->count--;
     if (node != NULL && node->held == beat)
         node->held = NULL;
 }
@@ -78,6 +80,17 @@ beat_release(struct call *call)
     json_decref(beat->assign);
 }
 
+/* Load and claims are as old as this, so it is short while nodes are few. */
+static int
+next_ms(const struct app *app)
+{
+    unsigned ms = app->beats->count * HEARTBEAT_EACH_MS;
+
+    return ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS
+           : ms > HEARTBEAT_MS   ? HEARTBEAT_MS
+                                 : (int)ms;
+}
+
 /* Answers; the call ends when nothing is being read for it any more. */
 static void
 beat_answer(struct beat *beat, json_t *release)
@@ -92,7 +105,7 @@ beat_answer(struct beat *beat, json_t *release)
                        app_id(app), "aud", beat->id, "iat", (json_int_t)now,
                        "exp", (json_int_t)(now + APP_JWS_LIFE_S), "seq",
                        (json_int_t)beat->seq, "store", store_id(app->store),
-                       "next", HEARTBEAT_MS, "assign",
+                       "next", next_ms(app), "assign",
                        beat->assign != NULL ? beat->assign : json_array(),
                        "release", release != NULL ? release : json_array());
     beat->assign = NULL;
@@ -149,6 +162,7 @@ beat_hold(struct beat *beat, struct node *node)
         beat->held = true;
         node->held = beat;
         TAILQ_INSERT_TAIL(&beat->call.app->beats->held, beat, link);
+        beat->call.app->beats->count++;
     }
     if (beat->again)
         beat_read(beat);

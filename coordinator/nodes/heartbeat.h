@@ -7,7 +7,10 @@
 
 #include "coordinator/app.h"
 
+/* How long one is held: as short as 200 a second in one process allow. */
+#define HEARTBEAT_MIN_MS 2000
 #define HEARTBEAT_MS 10000
+#define HEARTBEAT_EACH_MS 5
 /* An assignment that was told is told again after this, if it must. */
 #define HEARTBEAT_REPEAT_MS 5000
 #define HEARTBEAT_TICK_MS 100

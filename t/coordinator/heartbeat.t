@@ -40,6 +40,7 @@ is $a->{aud}, $n->id, 'for the node';
 is $a->{seq}, 100, 'to this heartbeat';
 is $a->{store}, $store, 'with the name of the store';
 is_deeply [ $a->{assign}, $a->{release} ], [ [], [] ], 'nothing to do';
+is $a->{next}, 2000, 'to be held shortly, where nodes are few';
 
 $n->{seq} = 100;
 $r = $n->heartbeat(seq => 100);

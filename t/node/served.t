@@ -9,6 +9,7 @@ use IO::Socket::INET;
 
 my $t = Offload::Test->new;
 my ($s, $other) = map { Scripted->new($t) } 1 .. 2;
+$_->say_from_now(hold => 0.2) for $s, $other;
 my $bytes = $t->bytes(600_000, 1);
 my $c = $s->content('/f.bin', $bytes);
 my $same = $other->content('/same.bin', $bytes);

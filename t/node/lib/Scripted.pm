@@ -255,7 +255,8 @@ sub reply {
         '', $body;
 }
 
-# From now on the coordinator says this: store => 'two', release => [root]; and refuses that:
+# From now on the coordinator says this: store => 'two', release => [root]; holds
+# heartbeats so long: hold => seconds (2); and refuses that:
 # refuse => [target, claim, bound that it must reach, status, body, type, ...].
 sub say_from_now {
     my ($self, %o) = @_;
@@ -312,7 +313,7 @@ sub _beat {
         unlink "$told/held.$id.$root"; # last: a held beat assigns what is neither
     }
 
-    my $end = time + 2;
+    my $end = time + ($self->_knob('hold') // 2);
     my @new;
     do {
         @new = grep {
