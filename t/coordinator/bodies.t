@@ -24,15 +24,17 @@ sub status {
 is status('127.0.3.1'), 400, 'a body is read';
 my @waiting;
 local $SIG{PIPE} = 'IGNORE';
-for (1 .. 300) {
+sub send_most {
     my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port,
-        LocalAddr => '127.0.3.9') or last;
+        LocalAddr => '127.0.3.9') or return;
     print $s "POST /v1/nodes HTTP/1.1\r\nHost: x\r\n"
         . "Content-Length: 262144\r\n\r\n", 'a' x 262_000;
     push @waiting, $s;
 }
+send_most() for 1 .. 300;
 is scalar @waiting, 300, 'an address sends 300 bodies of 256 KiB, but an end';
-$t->wait_for(sub { status('127.0.3.9') eq 'closed' },
+# Of those that grow side by side some are ended, and leave room again.
+$t->wait_for(sub { send_most(); status('127.0.3.9') eq 'closed' },
     'it to have no more room');
 is status("127.0.3.$_"), 400, "another address has ($_)" for 1 .. 3;
 @waiting = ();
