@@ -57,6 +57,14 @@ limits_take(struct limits *limits, const struct ol_addr *addr, uint32_t now_s)
     return !ol_addr_is_public(addr); /* a proxy, or the operator's own */
 }
 
+void
+limits_give(struct limits *limits, const struct ol_addr *addr, uint32_t now_s)
+{
+    uint32_t *tokens = tokens_find(limits, addr, now_s);
+
+    *tokens += *tokens < limits->limit.burst;
+}
+
 uint32_t
 limits_left(struct limits *limits, const struct ol_addr *addr, uint32_t now_s)
 {

@@ -31,6 +31,9 @@ struct limits {
 /* False if the address has none left; for public addresses only. */
 bool limits_take(struct limits *limits, const struct ol_addr *addr,
                  uint32_t now_s);
+/* Gives back what was taken. */
+void limits_give(struct limits *limits, const struct ol_addr *addr,
+                 uint32_t now_s);
 /* How many it could take now; what the burst is if it has no limit. */
 uint32_t limits_left(struct limits *limits, const struct ol_addr *addr,
                      uint32_t now_s);

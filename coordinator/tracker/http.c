@@ -68,6 +68,7 @@ on_looked(struct tracker_wait *wait, int rc)
     struct pending *pending = (struct pending *)wait;
     struct announce_answer answer;
 
+    pending->announce.looked = true;
     if (rc == 0)
         rc = tracker_announce(pending->tracker, &pending->announce, &answer);
     if (rc == 0)

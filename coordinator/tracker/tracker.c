@@ -96,8 +96,8 @@ const char *
 tracker_failure(struct tracker *t, const struct announce *a, int rc)
 {
     announce_count(a->protocol, true);
-    if (rc == -ENOENT)
-        (void)limits_take(&t->strangers, &a->addr, (uint32_t)app_now());
+    if (rc != -ENOENT)
+        limits_give(&t->strangers, &a->addr, (uint32_t)app_now());
     return rc == -ENOENT ? not_registered : rc == -EAGAIN ? busy : away;
 }
 
@@ -131,8 +131,10 @@ announce_strange(struct tracker *t, const struct announce *a, bool limited,
     if (!stranger_may(t, a, now_ms))
         return announce_refuse(a, busy, ret);
     rc = look_start(t, a->infohash, NULL, now_ms);
-    if (rc == 0)
+    if (rc == 0) {
+        (void)limits_take(&t->strangers, &a->addr, (uint32_t)app_now());
         return -EINPROGRESS;
+    }
     return announce_refuse(a, rc == -ENOTCONN ? away : busy, ret);
 }
 
@@ -182,6 +184,8 @@ tracker_announce(struct tracker *t, const struct announce *a,
     if (e == NULL)
         return announce_strange(t, a, now.limited, now_ms, ret);
     e->seen_ms = now_ms;
+    if (a->looked)
+        limits_give(&t->strangers, &a->addr, now.time_s);
     if (!now.limited && announce_looks(t, e, a, now_ms))
         return -EINPROGRESS;
     if (!store_is_up(t->app->store))

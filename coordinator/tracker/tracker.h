@@ -45,6 +45,7 @@ struct announce {
     uint16_t port;       /* 0: none, then the peer is not stored */
     int32_t want;        /* peers; negative: the default */
     uint64_t left;       /* bytes; not said: UINT64_MAX, a leecher */
+    bool looked;         /* Redis has been asked for it; it is made again */
 };
 
 /* Peers as they go out: 6 or 18 bytes each, in network order. */

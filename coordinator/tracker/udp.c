@@ -189,6 +189,7 @@ on_wait(struct tracker_wait *tracked, int rc)
     struct answer answer = {.client = &wait->client};
     struct announce_answer said;
 
+    wait->announce.looked = true;
     if (rc == 0)
         rc = tracker_announce(tracker, &wait->announce, &said);
     if (rc == -EINPROGRESS) { /* forgotten again already */

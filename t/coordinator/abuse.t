@@ -23,7 +23,7 @@ my @got = $a->attack('unknown infohashes', map { { kind => $_, count => 4000,
 for (@got) {
     is $_->{'is busy'} + $_->{'not registered'} + ($_->{lost} // 0), 4000,
         'all are refused';
-    cmp_ok $_->{'not registered'}, '<', 4 * 250,
+    cmp_ok $_->{'not registered'}, '<=', 4 * (202 + $_->{took}),
         'Redis was asked for few of them';
 }
 

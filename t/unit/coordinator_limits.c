@@ -42,6 +42,11 @@ test_slow(void)
     is_int(got, 3, "slow: one in each 30 s, however often it is asked for");
     is_int(limits_left(&slow, &addr, 1095), 0, "slow: none are left");
     is_int(limits_left(&slow, &addr, 1120), 1, "slow: then one");
+    limits_give(&slow, &addr, 1120);
+    is_int(limits_left(&slow, &addr, 1120), 2, "what is given back is there");
+    limits_give(&slow, &addr, 1120);
+    limits_give(&slow, &addr, 1120);
+    is_int(limits_left(&slow, &addr, 1120), 3, "up to a burst");
     must(ol_addr_parse("127.0.0.1", &addr) == 0);
     for (int i = 0; i < 9; i++)
         limits_take(&slow, &addr, 1000);

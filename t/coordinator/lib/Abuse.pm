@@ -1,7 +1,7 @@
 # A coordinator with a site, a node and a crowd of others, an honest client that
 # is measured, and strangers that throw things at it meanwhile.
 #
-#   Abuse::enter();          # the test runs itself again, in a network of its own
+#   Abuse::enter();       # the test runs itself again, in a network of its own
 #   my $a = Abuse->new($t, args => [...], nodes => 20);
 #   my $got = $a->attack('name', { kind => 'udp', count => 1000 }, …);
 #
@@ -39,7 +39,8 @@ sub enter {
     }
 }
 
-# args => of the coordinator, nodes => in the crowd
+# args => of the coordinator, nodes => in the crowd, seconds => of an attack at
+# least, nice => of the floods
 sub new {
     my ($class, $t, %o) = @_;
 
@@ -47,7 +48,8 @@ sub new {
     my $c = $t->coordinator(redis => $redis,
         args => [ '--audit-rate', 0, @{ $o{args} // [] } ]);
     my $self = bless { t => $t, redis => $redis, c => $c,
-        to => $c->url =~ s{.*/}{}r, seconds => $o{seconds} // 10 }, $class;
+        to => $c->url =~ s{.*/}{}r, seconds => $o{seconds} // 10,
+        nice => $o{nice} // 0 }, $class;
     my $node = $t->node(coordinator => $c);
     $self->{node} = $node;
     my $origin = $self->{origin} = Origin->new($t, $c);
@@ -248,11 +250,12 @@ sub _flood {
     my ($self, %o) = @_;
 
     my $flag = $self->{t}->path('flood-' . $self->{t}->next('flood'));
-    $self->{t}->write($flag, '') if delete $o{endless} || !$o{count} && $o{kind} ne 'open';
-    # They would have machines of their own.
-    return [ $self->{t}->spawn(qw(nice -n 19), $^X, 't/coordinator/lib/flood.pl',
-        "to=$self->{to}", "flag=$flag", map { "$_=$o{$_}" } sort keys %o),
-        $flag ];
+    $self->{t}->write($flag, '')
+        if delete $o{endless} || !$o{count} && $o{kind} ne 'open';
+    # Strangers would have machines of their own.
+    return [ $self->{t}->spawn('nice', '-n', $self->{nice}, $^X,
+        't/coordinator/lib/flood.pl', "to=$self->{to}", "flag=$flag",
+        map { "$_=$o{$_}" } sort keys %o), $flag ];
 }
 
 sub _judge {
