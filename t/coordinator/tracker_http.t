@@ -118,7 +118,7 @@ is length $long, 7099, 'a scrape of 100, all escaped';
 my @answers = split /(?=HTTP\/1\.1 )/, $got;
 is @answers, 3, 'three requests at once: three answers';
 is scalar(() = $answers[$_] =~ /8:complete/g), 75, 'a whole scrape' for 0, 2;
-like $answers[2], qr/10:incompletei4e/, 'the one between was taken, too';
+ok $answers[1] =~ /8:intervali\d/, 'the one between was taken, too';
 ok grep({ $_ eq '203.0.113.77 77' } @{ $s->announce(@seed)->{peers} }),
     'from the address in its header';
 for my $size (7700, 7900, 8050, 8300, 20_000) {
