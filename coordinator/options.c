@@ -237,10 +237,10 @@ line_take(char *line, struct options *o, bool *given, struct ol_error *why)
 {
     char *name = line + strspn(line, " \t"), *value, *end;
     const struct row *row;
-    size_t len = strcspn(name, " \t");
+    size_t len = strcspn(name, " \t\r");
     bool first;
 
-    if (*name == '#' || *name == '\0')
+    if (*name == '#' || name[strspn(name, "\r")] == '\0')
         return 0;
     row = row_find(name, len);
     if (row == NULL || row->at == AT(config))
@@ -248,8 +248,10 @@ line_take(char *line, struct options *o, bool *given, struct ol_error *why)
                             name);
     value = name + len + strspn(name + len, " \t");
     end = value + strlen(value);
-    while (end > value && strchr(" \t", end[-1]) != NULL)
+    while (end > value && strchr(" \t\r", end[-1]) != NULL)
         *--end = '\0';
+    if (strchr(value, '\r') != NULL)
+        return ol_error_set(why, EINVAL, "a carriage return within the line");
     if (*value == '\0')
         return ol_error_set(why, EINVAL, "%s needs a value", row->name);
     first = !given[row - rows];
@@ -274,7 +276,6 @@ file_take(struct options *o, struct ol_error *err)
         next = strchr(line, '\n');
         if (next != NULL)
             *next++ = '\0';
-        line[strcspn(line, "\r")] = '\0';
         if (line_take(line, o, given, &why) != 0)
             return ol_error_set(err, EINVAL, "%s:%u: %s", o->config, number,
                                 why.text);

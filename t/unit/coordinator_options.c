@@ -141,6 +141,10 @@ test_file(void)
     is_int(o.holders, 4, "the command line wins");
     is_int(o.allow.count, 1, "with a list, too");
     options_free(&o);
+    is_int(file_parse(&o, &err, "\r\n# x\r\nworkers 2\r\n\r\n", ""), 0,
+           "lines as other systems end them");
+    is_int(o.workers, 2, "and what they say");
+    options_free(&o);
     is_int(file_parse(&o, &err, "", ""), 0, "an empty file");
     options_free(&o);
     is_int(file_parse(&o, &err, "nonsense", "--help"), 0,
@@ -149,6 +153,8 @@ test_file(void)
     file_refused("config x\n", ":1: unknown option \"config\"");
     file_refused("listen\n", ":1: listen needs a value");
     file_refused("#\nkey a\nkey b\n", ":3: key is given twice");
+    file_refused("key a\rworkers 7\n", ":1: a carriage return within");
+    file_refused("key\r\n", ":1: key needs a value");
     file_refused("workers many\n", ":1: \"many\" is not a number");
     file_refused("--key x\n", "unknown option \"--key\"");
 }
