@@ -274,7 +274,7 @@ put_contents(FILE *out, const struct view *v)
         fputs("</small></th>", out);
         cell_text(out, "Site", c->origin);
         cell_bytes(out, "Size", c->size);
-        cell_open(out, "Requests an hour", true);
+        cell_open(out, "Requests/h", true);
         fprintf(out, "%.*f", c->demand < 10 ? 1 : 0, c->demand);
         cell_close(out);
         cell_open(out, "Holders", false);

@@ -109,7 +109,7 @@ function contentRow(content) {
         head(content.path || content.root, content.root.slice(0, 16)),
         cell('Site', {}, content.origin || '\u2013'),
         cell('Size', { class: 'n' }, bytes(content.size)),
-        cell('Requests an hour', { class: 'n' },
+        cell('Requests/h', { class: 'n' },
             content.demand < 10 ? content.demand.toFixed(1)
                 : content.demand.toFixed(0)),
         cell('Holders', {}, ...(missing > 0
