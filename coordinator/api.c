@@ -20,7 +20,7 @@
 #include "coordinator/status/status.h"
 #include "coordinator/tracker/tracker.h"
 
-#define API_LATE_MS 300 /* the loop has been busy for so long */
+#define API_LATE_MS 500 /* the loop has been busy for so long */
 
 static void
 health_show(struct app *app, struct http_request *request)

@@ -15,8 +15,12 @@
 #include "net/log.h"
 #include "offload/netaddr.h"
 
+/* Who is put off comes again after 1 to 5 s, or up to 20 if there are many:
+ * nodes that are silent for 30 s are dead. */
 #define RETRY_MIN_S 1
 #define RETRY_SPREAD_S 5
+#define RETRY_SPREAD_MAX_S 20
+#define RETRY_PER_S 100 /* so many a second do not add up */
 
 /* Who sends messages that are refused is known by that. */
 static void
@@ -73,6 +77,24 @@ reply_error(struct http_request *r, int status, const char *fmt, ...)
     http_reply_error(r, status, "%s", text);
 }
 
+/* If all came again soon, they would be a crowd for ever. */
+static unsigned
+retry_s(void)
+{
+    static int64_t counted_ms;
+    static unsigned many; /* that were put off lately */
+    int64_t now = app_ticks_ms();
+    int64_t fewer = (now - counted_ms) * RETRY_PER_S / 1000;
+
+    if (fewer > 0) {
+        many -= fewer < many ? (unsigned)fewer : many;
+        counted_ms = now;
+    }
+    if (many < (RETRY_SPREAD_MAX_S - RETRY_SPREAD_S) * RETRY_PER_S)
+        many++;
+    return RETRY_MIN_S + app_random(RETRY_SPREAD_S + many / RETRY_PER_S);
+}
+
 void
 reply_later(struct http_request *r, int status, const char *why,
             unsigned retry_s)
@@ -91,13 +113,13 @@ reply_later(struct http_request *r, int status, const char *why,
 void
 reply_busy(struct http_request *r, const char *why)
 {
-    reply_later(r, 503, why, RETRY_MIN_S + app_random(RETRY_SPREAD_S));
+    reply_later(r, 503, why, retry_s());
 }
 
 void
 reply_slow(struct http_request *r, const char *why)
 {
-    reply_later(r, 429, why, RETRY_MIN_S + app_random(RETRY_SPREAD_S));
+    reply_later(r, 429, why, retry_s());
 }
 
 static void
