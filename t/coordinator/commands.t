@@ -10,7 +10,7 @@ use Stranger;
 # One item of one key, or of as many as the command names; [log n] at most.
 my %single = map { $_ => 1 } qw(GET SET INCR INCRBY DECRBY DEL EXISTS EXPIRE PEXPIRE TTL PTTL HGET HSET HSETNX
     HMGET HDEL HEXISTS HINCRBY HLEN ZADD ZREM ZSCORE ZCARD ZCOUNT SADD SREM SCARD SISMEMBER
-    INFO AUTH SELECT FUNCTION FCALL FCALL_RO);
+    INFO TIME AUTH SELECT FUNCTION FCALL FCALL_RO);
 
 # More than that: only so.  Removing what is due is paid for by what added it.
 my %form = (

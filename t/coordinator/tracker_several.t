@@ -45,4 +45,14 @@ cmp_ok abs($expiry - time - 3600), '<', 60, 'a peer lives for two intervals';
 cmp_ok $redis->cli('TTL', "t:{$h}:l4"), '>=', 3600, 'its key somewhat longer';
 is $redis->cli('TTL', "t:{$h}:s6"), -2, 'there are no other keys';
 
+# A coordinator whose clock is an hour ahead drops nobody who is alive.
+my @keys = map { "t:{$h}:$_" } qw(m o s4 l4 s6 l6);
+my @before = map { $redis->cli('ZCARD', $_) } @keys[2, 3];
+$redis->cli('FCALL', 'ol_swarm_look', 6, @keys, time + 7200, 1, 3600);
+is_deeply [ map { $redis->cli('ZCARD', $_) } @keys[2, 3] ], \@before,
+    'a clock that is ahead: all stay';
+$redis->cli('ZADD', $keys[2], time - 1, 'gone!!');
+$redis->cli('FCALL', 'ol_swarm_look', 6, @keys, time, 1, 3600);
+is $redis->cli('ZCARD', $keys[2]), $before[0], 'who has expired is dropped';
+
 $t->done;

@@ -7,7 +7,7 @@
 -- constant time, or logarithmic in one key's size, for each item that it is
 -- given, returns or finds expired.
 
-local VERSION = 16
+local VERSION = 17
 
 -- Results: 0 or above is good, these are refusals.
 local STALE, TAKEN, UNKNOWN, FULL, BANNED, SPENT = -1, -2, -3, -4, -5, -6

@@ -40,6 +40,11 @@ local function swarm_withdraw(keys, args)
     return 0
 end
 
+-- A coordinator whose clock is ahead takes nobody for gone who is not.
+local function now_least(now_s)
+    return math.min(tonumber(now_s), tonumber(redis.call('TIME')[1]))
+end
+
 -- {how many are alive, 1 if these are all, address, expiry, address, …}, and
 -- how many it dropped, of `left` at most: those that expired first.
 local function peers_look(key, now_s, random, left)
@@ -78,10 +83,10 @@ local function swarm_look(keys, args)
     end
     keys_end(keys, args[3])
     local answer, left = {1, tonumber(downloaded)}, PEERS_DROPPED
+    local now_s = now_least(args[1])
     for i = 3, 6 do
         local dropped
-        answer[i], dropped = peers_look(keys[i], args[1], tonumber(args[2]),
-            left)
+        answer[i], dropped = peers_look(keys[i], now_s, tonumber(args[2]), left)
         left = left - dropped
     end
     return answer
@@ -93,9 +98,9 @@ local function swarm_count(keys, args)
     if not downloaded then
         return {}
     end
-    local counts = {}
+    local counts, now_s = {}, now_least(args[1])
     for i = 3, 6 do
-        counts[i] = redis.call('ZCOUNT', keys[i], '(' .. args[1], '+inf')
+        counts[i] = redis.call('ZCOUNT', keys[i], '(' .. now_s, '+inf')
     end
     return {counts[3] + counts[5], counts[4] + counts[6],
         tonumber(downloaded)}
