@@ -12,6 +12,7 @@
 
 #define PUMP_PAUSE_MS 10 /* when the store has no room */
 #define PUMP_KNOWN_MS 50 /* while nodes are not known */
+#define PUMP_TURN_MS 3   /* after a turn's work: nodes are to be heard, too */
 
 static void
 pump_in(struct contents *contents, uint64_t ms)
@@ -139,7 +140,7 @@ work_next(struct contents *contents, struct content *c)
     int hashes;
 
     if (catalog_left(catalog) == 0) {
-        pump_in(contents, 1);
+        pump_in(contents, PUMP_TURN_MS);
         return false;
     }
     if (!store_is_up(contents->app->store))
@@ -175,13 +176,13 @@ work_pump(uv_timer_t *timer)
         return;
     }
     if (catalog_left(contents->app->catalog) == 0) {
-        pump_in(contents, 1);
+        pump_in(contents, PUMP_TURN_MS);
         return;
     }
     hashes = sweep_step(contents);
     catalog_spend(contents->app->catalog, hashes);
     if (hashes > 0)
-        pump_in(contents, 1);
+        pump_in(contents, PUMP_TURN_MS);
     while ((c = TAILQ_FIRST(&contents->work)) != NULL)
         if (!work_next(contents, c))
             return;
