@@ -147,8 +147,10 @@ command_start(struct command_run *run)
     return run->status;
 }
 
+/* word: what was read last. */
 static int
-option_take(struct command_run *run, int c, struct ol_error *err)
+option_take(struct command_run *run, int c, const char *word,
+            struct ol_error *err)
 {
     uint8_t raw[OL_KEY_BYTES];
 
@@ -174,7 +176,8 @@ option_take(struct command_run *run, int c, struct ol_error *err)
                                   "characters",
                                   OL_KEY_CHARS);
     default:
-        return ol_error_set(err, EINVAL, "not an option, or without its value");
+        return ol_error_set(err, EINVAL,
+                            "%s: not an option, or without its value", word);
     }
 }
 
@@ -195,7 +198,7 @@ ledger_command(int argc, char **argv)
             fputs(help, stdout);
             return 0;
         }
-        rc = option_take(&run, c, &err);
+        rc = option_take(&run, c, argv[optind - 1], &err);
     }
     if (rc == 0 && optind < argc)
         rc = ol_error_set(&err, EINVAL, "unexpected \"%s\"", argv[optind]);

@@ -119,9 +119,13 @@ for my $bad ('from=2026-02-30', 'from=2026-11-02&to=2026-11-01', 'from=1',
 }
 is $t->http(GET => $c->url . '/v1/nodes/x/ledger')->{status}, 400, 'no id';
 is $t->http(POST => $c->url . '/v1/ledger')->{status}, 405, 'POST';
-for (['--from', '2026-02-30'], ['--format', 'json'], ['--node', 'x'], ['x']) {
-    is $t->run(Offload::Test::build() . '/offload-coordinator', 'ledger',
-        @$_)->{status}, 2, "@$_: usage";
+for ([ 'from:', '--from', '2026-02-30' ], [ 'format:', '--format', 'json' ],
+    [ 'node:', '--node', 'x' ], [ 'unexpected "x"', 'x' ],
+    [ '--nodes:', '--nodes', 'x' ], [ '--redis:', '--redis' ]) {
+    my ($word, @args) = @$_;
+    $r = $t->run(Offload::Test::build() . '/offload-coordinator', 'ledger', @args);
+    is $r->{status}, 2, "@args: usage";
+    like $r->{err}, qr/ledger: \Q$word\E/, 'which says what is wrong';
 }
 my $closed = $t->coordinator(redis => $redis, args => [qw(--admin-net 192.0.2.0/24)]);
 $r = $t->http(GET => $closed->url . '/v1/ledger');
