@@ -79,10 +79,12 @@ on_memory(struct store *store, int rc, const redisReply *reply, void *arg)
     (void)store;
     (void)rc;
     (void)arg;
-    if (strstr(link_string(reply), "maxmemory_policy:allkeys") != NULL)
+    /* What lasts has an end, too, so volatile-... may take it. */
+    if (strstr(link_string(reply), "maxmemory_policy:") != NULL &&
+        strstr(link_string(reply), "maxmemory_policy:noeviction") == NULL)
         log_limited(&kind, LOG_WARN_,
                     "redis: its maxmemory-policy may throw away sites and "
-                    "credit of nodes: set it to noeviction or volatile-ttl");
+                    "credit of nodes: set it to noeviction");
 }
 
 /* A full Redis may have all that is needed. */

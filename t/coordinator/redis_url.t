@@ -31,7 +31,7 @@ $cli->('CONFIG', 'SET', 'port', $port);
 $cli->('CONFIG', 'SET', 'requirepass', 'secret');
 my @auth = ('-a', 'secret', '--no-auth-warning');
 $cli->(@auth, 'CONFIG', 'SET', 'appendonly', 'no');
-$cli->(@auth, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+$cli->(@auth, 'CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
 $c = $t->coordinator(redis => "redis://me:p%40ss%3a%25\@localhost:$port/5");
 healthy($c);
 is $cli->(@auth, '-n', 5, 'EXISTS', 'salt'), 1, 'a user and its database';
