@@ -198,7 +198,8 @@ test_choice(void)
     ok(alone >= 1, "the best is always there");
     ok(placement_spare(0, 1 << 30) >= PLACEMENT_UNLIMITED_BPS,
        "one without a limit is not at its end because it sends a lot");
-    ok(placement_spare(8000, 9000) <= 1000 && placement_spare(8000, 9000) >= 1000,
+    ok(placement_spare(8000, 9000) <= 1000 &&
+           placement_spare(8000, 9000) >= 1000,
        "an eighth of its rate is always there");
     ok(placement_spare_score(1, 1 << 20) > placement_spare_score(1, 1 << 10) &&
            placement_spare_score(1, 0) > placement_spare_score(1, 1),

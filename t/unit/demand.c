@@ -207,7 +207,8 @@ test_threshold(void)
 static void
 test_found(void)
 {
-    const struct demand_offer none = {3, 24, 0, 0, 0}, few = {3, 4, 10 * MIB, 0, 1};
+    const struct demand_offer none = {3, 24, 0, 0, 0},
+                              few = {3, 4, 10 * MIB, 0, 1};
     struct demand d = {0};
 
     demand_found(&d, 9, &offer);
