@@ -7,6 +7,7 @@
  */
 #include "coordinator/tracker/swarm.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 /* So much fuller may its bucket be than the peer's own. */
 #define NEAR_FIRST 2
 #define ZONE_LOOKS 4   /* at so many peers, for each that is wanted */
-#define NETWORKS 64    /* told apart in one handout, about */
+#define NETWORKS 64    /* told apart in one handout: 6 bits of a hash */
 #define LINE 64        /* bytes of the cache */
 #define EXPECT_MAX 256 /* bytes of each set */
 #define TAIL_BYTES 6   /* flags, zone, expiry */
@@ -89,6 +90,16 @@ static size_t
 prefix_bytes(size_t member)
 {
     return member == SWARM_V4_BYTES ? PREFIX_V4 : PREFIX_V6;
+}
+
+/* The network as a number.  A slot has 8 bytes, whatever its member has. */
+static uint64_t
+network_of(const uint8_t *slot, size_t member)
+{
+    uint64_t word;
+
+    memcpy(&word, slot, sizeof(word));
+    return be64toh(word) >> (64 - 8 * prefix_bytes(member));
 }
 
 static size_t
@@ -171,17 +182,18 @@ room_look(const struct home *home, size_t which, const uint8_t *member,
 static uint8_t *
 bucket_worst(uint8_t *bucket, const struct home *home)
 {
-    size_t prefix = prefix_bytes(home->member), same[SWARM_WAYS] = {0};
+    uint64_t networks[SWARM_WAYS];
+    unsigned same[SWARM_WAYS] = {0};
     size_t worst = 0;
     uint32_t least = UINT32_MAX, expires_s;
 
-    for (size_t i = 1; i < SWARM_WAYS; i++) {
+    for (size_t i = 0; i < SWARM_WAYS; i++) {
+        networks[i] = network_of(bucket + i * home->bytes, home->member);
         for (size_t k = 0; k < i; k++) {
-            if (memcmp(bucket + i * home->bytes, bucket + k * home->bytes,
-                       prefix) == 0) {
-                same[i]++;
-                same[k]++;
-            }
+            bool is_same = networks[i] == networks[k];
+
+            same[i] += is_same;
+            same[k] += is_same;
         }
     }
     for (size_t i = 0; i < SWARM_WAYS; i++) {
@@ -442,8 +454,9 @@ handout_add(struct handout *h, size_t at, enum handout_which which)
          (which == HANDOUT_NEAR &&
           memcmp(slot, asker->member, prefix_bytes(h->member)) != 0)))
         return;
-    network =
-        &h->networks[hash(~h->seed, slot, prefix_bytes(h->member)) % NETWORKS];
+    network = &h->networks[(network_of(slot, h->member) ^ h->seed) *
+                               UINT64_C(0x9e3779b97f4a7c15) >>
+                           58];
     if (which == HANDOUT_SPREAD && *network >= h->share)
         return;
     ++*network;
