@@ -154,18 +154,23 @@ fetchers_create(struct app *app, const struct options *o)
     return rc != 0 ? rc : fetcher_create(app->loop, &options, &app->pusher);
 }
 
-/* Each connection has a descriptor, and Redis, fetches and files want some. */
+/*
+ * Of one server: each connection has a descriptor, and fetches, Redis and files
+ * want some, or half of all where these are few.
+ */
 static unsigned
-connections_max(void)
+connections_max(unsigned servers)
 {
-    const rlim_t others = 1024;
+    const rlim_t others = 2048;
     struct rlimit files;
+    rlim_t left;
 
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
-        files.rlim_cur >= APP_CONNECTIONS + others)
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return APP_CONNECTIONS;
-    return files.rlim_cur > 2 * others ? (unsigned)(files.rlim_cur - others)
-                                       : (unsigned)files.rlim_cur / 2;
+    left = files.rlim_cur > 2 * others ? files.rlim_cur - others
+                                       : files.rlim_cur / 2;
+    left /= servers;
+    return left < APP_CONNECTIONS ? (unsigned)left : APP_CONNECTIONS;
 }
 
 static int
@@ -177,7 +182,7 @@ servers_create(struct app *app, int listen, int listen_tls,
         .listen = o->listen,
         .listen_fd = &listen,
         .proxies = &o->proxies,
-        .max_connections = connections_max(),
+        .max_connections = connections_max(listen_tls < 0 ? 1 : 2),
         .max_connections_per_address = CONNECTIONS_PER_ADDRESS,
         .max_body = APP_BODY_MAX,
         .idle_s = IDLE_S,
