@@ -304,7 +304,8 @@ test_flood(enum swarm_kind kind, unsigned honest)
     ok(honest_count(kind, honest) >= honest * 7 / 10,
        "a flood of one network: of %u others %u stay", honest,
        honest_count(kind, honest));
-    ok(honest_handed(kind) >= (honest < 37 ? honest : 37),
+    /* One may share its counter with the flood. */
+    ok(honest_handed(kind) >= (honest < 37 ? honest - 1 : 37),
        "and %u of 50 are handed out", honest_handed(kind));
     swarm_clear(&swarm, &memory);
     memset(&swarm, 0, sizeof(swarm));
