@@ -203,20 +203,16 @@ root_decode(const char *text, const char **ret, struct ol_error *err)
 /* A member that may be left out, and zeroed room for what is in it. */
 static int
 list_decode(const json_t *payload, const char *name, size_t max, size_t size,
-            json_t **list, void *room, struct ol_error *err)
+            json_t **list, void **ret, struct ol_error *err)
 {
-    void *entries;
     int rc = ol_json_array(payload, name, max, list, err);
 
     if (rc != 0)
         return optional(rc);
     if (json_array_size(*list) == 0)
         return 0;
-    entries = calloc(json_array_size(*list), size);
-    if (entries == NULL)
-        return ol_error_set(err, ENOMEM, "no memory");
-    memcpy(room, &entries, sizeof(entries));
-    return 0;
+    *ret = calloc(json_array_size(*list), size);
+    return *ret != NULL ? 0 : ol_error_set(err, ENOMEM, "no memory");
 }
 
 static int
@@ -256,12 +252,14 @@ holdings_decode(const json_t *payload, struct message_heartbeat *ret,
                 struct ol_error *err)
 {
     struct message_holding *holding;
+    void *room = NULL;
     json_t *list = NULL, *entry;
     size_t i;
     int rc;
 
     rc = list_decode(payload, "holdings", MESSAGE_HOLDINGS,
-                     sizeof(*ret->holdings), &list, &ret->holdings, err);
+                     sizeof(*ret->holdings), &list, &room, err);
+    ret->holdings = room;
     if (rc != 0)
         return rc;
     json_array_foreach(list, i, entry)
@@ -284,12 +282,14 @@ static int
 dropped_decode(const json_t *payload, struct message_heartbeat *ret,
                struct ol_error *err)
 {
+    void *room = NULL;
     json_t *list = NULL, *entry;
     size_t i;
     int rc;
 
     rc = list_decode(payload, "dropped", MESSAGE_HOLDINGS,
-                     sizeof(*ret->dropped), &list, &ret->dropped, err);
+                     sizeof(*ret->dropped), &list, &room, err);
+    ret->dropped = room;
     if (rc != 0)
         return rc;
     json_array_foreach(list, i, entry)
@@ -307,13 +307,15 @@ static int
 served_decode(const json_t *payload, struct message_heartbeat *ret,
               struct ol_error *err)
 {
+    void *room = NULL;
     json_t *list = NULL, *entry;
     struct message_served *served;
     size_t i;
     int rc;
 
     rc = list_decode(payload, "served", MESSAGE_SERVED, sizeof(*ret->served),
-                     &list, &ret->served, err);
+                     &list, &room, err);
+    ret->served = room;
     if (rc != 0 || json_array_size(list) == 0)
         return rc;
     rc = ol_json_bytes(payload, "epoch", ret->epoch, MESSAGE_EPOCH, err);
@@ -341,13 +343,15 @@ wrong_decode(const json_t *payload, struct message_heartbeat *ret,
              struct ol_error *err)
 {
     uint8_t raw[OL_HASH_BYTES];
+    void *room = NULL;
     json_t *list = NULL, *entry;
     const char *id;
     size_t i;
     int rc;
 
     rc = list_decode(payload, "wrong", MESSAGE_WRONG, sizeof(*ret->wrong),
-                     &list, &ret->wrong, err);
+                     &list, &room, err);
+    ret->wrong = room;
     if (rc != 0)
         return rc;
     json_array_foreach(list, i, entry)
