@@ -16,30 +16,6 @@
 #include "offload/origin.h"
 #include "offload/text.h"
 
-/* For text and for attributes in double quotes. */
-static void
-put_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*text, out);
-        }
-    }
-}
-
 /* XML 1.0, section 2.2, for what is UTF-8; blanks but ' ' would be changed. */
 static bool
 text_ok(const char *text)
@@ -95,11 +71,11 @@ ol_metalink_head(const struct ol_metalink *metalink, char **text, size_t *len)
           "<metalink xmlns=\"urn:ietf:params:xml:ns:metalink\">\n"
           "<file name=\"",
           out);
-    put_escaped(out, metalink->name);
+    ol_text_escape(out, metalink->name, SIZE_MAX);
     fputs("\">\n<publisher name=\"", out);
-    put_escaped(out, metalink->publisher);
+    ol_text_escape(out, metalink->publisher, SIZE_MAX);
     fputs("\" url=\"", out);
-    put_escaped(out, metalink->publisher_url);
+    ol_text_escape(out, metalink->publisher_url, SIZE_MAX);
     ol_hex_encode(hex, metalink->sha256, OL_HASH_BYTES);
     fprintf(out,
             "\"/>\n<size>%" PRIu64 "</size>\n"
@@ -184,7 +160,7 @@ ol_metalink_tail(const struct ol_metalink *metalink, char **text, size_t *len)
             fprintf(out, " location=\"%c%c\"", location[0] | 0x20,
                     location[1] | 0x20);
         fputc('>', out);
-        put_escaped(out, metalink->urls[i].url);
+        ol_text_escape(out, metalink->urls[i].url, SIZE_MAX);
         fputs("</url>\n", out);
     }
     fputs("</file>\n</metalink>\n", out);

@@ -1,6 +1,6 @@
 /*
  * Texts in memory, by open_memstream(3).  Owns: that a text is whole or is not
- * given at all.  Knows nothing of what is in it.
+ * given at all; escaping for XML and HTML.  Knows nothing of what is in it.
  */
 #include "offload/text.h"
 
@@ -27,4 +27,27 @@ ol_text_close(struct ol_text *text, char **data, size_t *len)
     *data = text->data;
     *len = text->len;
     return 0;
+}
+
+void
+ol_text_escape(FILE *out, const char *text, size_t max)
+{
+    for (size_t i = 0; i < max && text[i] != '\0'; i++) {
+        switch (text[i]) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(text[i], out);
+        }
+    }
 }

@@ -121,7 +121,9 @@ join_request(struct app *app, struct http_request *request)
     }
     if (app->joins >= JOIN_ACTIVE || !store_is_up(app->store) ||
         !sites_have_room(app->sites)) {
-        reply_busy(request, "no more sites can join now");
+        reply_busy(request, store_is_up(app->store)
+                                ? "no more sites can join now"
+                                : "the store is away");
         return;
     }
     if (!app_may_call(app, request, origin.text)) {

@@ -13,6 +13,7 @@
 
 #include "coordinator/status/assets.h"
 #include "coordinator/status/plot.h"
+#include "offload/text.h"
 
 #define DASH "\xE2\x80\x93"
 #define FULL_CIRCLE "\xE2\x97\x8F "
@@ -23,35 +24,9 @@
 /* Text. */
 
 static void
-put_text_n(FILE *out, const char *text, size_t max)
-{
-    for (size_t i = 0; i < max && text[i] != '\0'; i++) {
-        switch (text[i]) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            fputc(text[i], out);
-        }
-    }
-}
-
-static void
 put_text(FILE *out, const char *text)
 {
-    put_text_n(out, text, SIZE_MAX);
+    ol_text_escape(out, text, SIZE_MAX);
 }
 
 static void
@@ -180,7 +155,7 @@ node_row(FILE *out, const struct view_node *node)
     head_open(out);
     put_text(out, node->url);
     fputs("<small>", out);
-    put_text_n(out, node->id, 12);
+    ol_text_escape(out, node->id, 12);
     fputs("</small></th>", out);
     cell_open(out, "State", false);
     fprintf(out, "<span class=\"%s\">%s</span>", states[node->state].kind,
@@ -270,7 +245,7 @@ put_contents(FILE *out, const struct view *v)
         head_open(out);
         put_text(out, c->path[0] == '\0' ? c->root : c->path);
         fputs("<small>", out);
-        put_text_n(out, c->root, 16);
+        ol_text_escape(out, c->root, 16);
         fputs("</small></th>", out);
         cell_text(out, "Site", c->origin);
         cell_bytes(out, "Size", c->size);

@@ -23,4 +23,10 @@ int ol_text_open(struct ol_text *text);
  */
 int ol_text_close(struct ol_text *text, char **data, size_t *len);
 
+/*
+ * Writes at most max bytes of the text as XML and HTML want it, in elements and
+ * in attributes in double quotes.
+ */
+void ol_text_escape(FILE *out, const char *text, size_t max);
+
 #endif
