@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,12 +19,16 @@
 
 /* Sent and not received for so long: what is between has forgotten it. */
 #define SOFT_SENT_MS 5000
+#define SOFT_ITEMS 64 /* of one command: some microseconds of Redis */
+#define SOFT_NONE SOFT_BUFFER
 
 struct soft {
     redisContext *redis;
     uv_poll_t poll;
     int events; /* that are polled for */
     bool lost;
+    size_t open; /* where the last command begins, if it may take items */
+    unsigned items;
     size_t len;
     char buffer[SOFT_BUFFER];
 };
@@ -64,6 +69,7 @@ soft_send(struct soft *soft)
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         soft->lost = true; /* soft_watch makes another */
     if (n > 0) {
+        soft->open = SOFT_NONE;
         soft->len -= (size_t)n;
         memmove(soft->buffer, soft->buffer + n, soft->len);
     }
@@ -169,6 +175,7 @@ soft_open(struct store *store)
     soft->redis = redis;
     soft->events = 0;
     soft->lost = false;
+    soft->open = SOFT_NONE;
     soft->len = 0;
     store->soft_opens++;
     soft_begin(soft, &store->url);
@@ -185,17 +192,85 @@ soft_watch(struct store *store)
 
 /* Writing. */
 
-int
-soft_write(struct store *store, const char *text, size_t len)
+static int
+soft_room(const struct store *store, size_t len)
 {
-    struct soft *soft = store->soft;
+    const struct soft *soft = store->soft;
 
     if (!store->up || soft == NULL || soft->lost)
         return -ENOTCONN;
-    if (len > SOFT_BUFFER - soft->len)
-        return -EAGAIN;
+    return len > SOFT_BUFFER - soft->len ? -EAGAIN : 0;
+}
+
+static void
+soft_append(struct soft *soft, const char *text, size_t len)
+{
     memcpy(soft->buffer + soft->len, text, len);
     soft->len += len;
+}
+
+int
+soft_write(struct store *store, const char *text, size_t len)
+{
+    int rc = soft_room(store, len);
+
+    if (rc != 0)
+        return rc;
+    store->soft->open = SOFT_NONE;
+    soft_append(store->soft, text, len);
+    return 0;
+}
+
+/* "*<arguments>\r\n" of a command with so many items. */
+static size_t
+count_line(char ret[8], unsigned items)
+{
+    return (size_t)snprintf(ret, 8, "*%u\r\n", 2 + 2 * items);
+}
+
+static bool
+open_takes(const struct soft *soft, const char *head, size_t head_len)
+{
+    char line[8];
+    size_t at = soft->open + count_line(line, soft->items);
+
+    return soft->open != SOFT_NONE && soft->items < SOFT_ITEMS &&
+           soft->len - at > head_len &&
+           memcmp(soft->buffer + at, head, head_len) == 0;
+}
+
+/* One item more; its count may need a digit more. */
+static void
+open_count(struct soft *soft)
+{
+    char old[8], line[8];
+    size_t before = count_line(old, soft->items);
+    size_t after = count_line(line, ++soft->items);
+    char *at = soft->buffer + soft->open;
+
+    memmove(at + after, at + before, soft->len - soft->open - before);
+    memcpy(at, line, after);
+    soft->len += after - before;
+}
+
+int
+soft_write_item(struct store *store, const char *head, size_t head_len,
+                const char *item, size_t item_len)
+{
+    struct soft *soft = store->soft;
+    char line[8];
+    int rc = soft_room(store, sizeof(line) + head_len + item_len);
+
+    if (rc != 0)
+        return rc;
+    if (!open_takes(soft, head, head_len)) {
+        soft->open = soft->len;
+        soft->items = 0;
+        soft_append(soft, line, count_line(line, 0));
+        soft_append(soft, head, head_len);
+    }
+    open_count(soft);
+    soft_append(soft, item, item_len);
     return 0;
 }
 

@@ -24,6 +24,14 @@ void soft_watch(struct store *store);
 
 /* A command in Redis's own form.  0, -ENOTCONN, -EAGAIN: too much waits. */
 int soft_write(struct store *store, const char *text, size_t len);
+/*
+ * The same for a command that takes any number of items, two arguments each:
+ * head is its name and its key, without the count of arguments.  One that
+ * follows another with the same head becomes a part of it, if that has not been
+ * sent: Redis's time goes to commands rather than to items.
+ */
+int soft_write_item(struct store *store, const char *head, size_t head_len,
+                    const char *item, size_t item_len);
 /* Less than half of what may wait does. */
 bool soft_has_room(const struct store *store);
 /* How often it was opened: what was under way before may be lost. */

@@ -133,13 +133,13 @@ int
 store_swarm_put(struct store *store, const char *hex, unsigned kind,
                 const uint8_t *member, uint32_t expires_s)
 {
-    struct command c;
+    struct command head = {.len = 0}, item = {.len = 0};
 
-    command_begin(&c, "ZADD", 4);
-    command_key(&c, hex, kinds[kind].name);
-    command_number(&c, expires_s);
-    command_add(&c, member, kinds[kind].bytes);
-    return command_send(store, &c);
+    command_add(&head, "ZADD", 4);
+    command_key(&head, hex, kinds[kind].name);
+    command_number(&item, expires_s);
+    command_add(&item, member, kinds[kind].bytes);
+    return soft_write_item(store, head.text, head.len, item.text, item.len);
 }
 
 int

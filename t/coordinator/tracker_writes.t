@@ -38,6 +38,17 @@ $t->wait_for(sub { announce($_) for 7001 .. $next - 1;
     written() == $next - 7001 }, 'all to be written');
 ok 1, '... what could not be, too';
 
+# Peers that come together go together: Redis counts fewer commands than peers.
+my ($had, $before, $many) = (written(), zadds(), 200);
+$client->send(1, $client->announcement(hash => $hash, port => 8000 + $_))
+    for 1 .. $many;
+$t->wait_for(sub { written() == $had + $many }, 'all of them');
+my $commands = zadds() - $before;
+cmp_ok $commands, '<', $many, "$many peers by $commands commands";
+
+sub zadds { $redis->cli('INFO', 'commandstats') =~ /cmdstat_zadd:calls=(\d+)/
+    ? $1 : 0 }
+
 sub ok_announce {
     my $r = announce($_[0]);
     die "refused: $r->{error}\n" if $r->{error};

@@ -36,6 +36,14 @@ sub raw {
     return $got;
 }
 
+# One whose answer nobody waits for.
+sub send {
+    my ($self, $action, $rest) = @_;
+
+    $self->{socket}->send($self->{id} . pack('NN', $action,
+        ++$self->{transaction}) . $rest);
+}
+
 # A whole packet of that action; its answer's action and the rest of it.
 sub ask {
     my ($self, $action, $rest, $id) = @_;
