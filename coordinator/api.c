@@ -58,18 +58,20 @@ api_late(const struct app *app)
 
 /*
  * What waits for Redis or a foreign server is put off while too much waits
- * already.
+ * already.  Held heartbeats are no load, they only leave fewer places.
  */
 static bool
 api_crowded(const struct app *app)
 {
-    unsigned busy = httpd_busy(app->httpd);
+    unsigned held = heartbeat_held(app), busy = httpd_busy(app->httpd);
 
     if (api_late(app))
         return true;
     if (app->httpd_tls != NULL)
         busy += httpd_busy(app->httpd_tls);
-    return busy > app->crowd ||
+    if (held > busy) /* clients have gone meanwhile */
+        held = busy;
+    return busy - held > (app->places - held) / 4 * 3 ||
            (store_is_up(app->store) && !store_has_room(app->store));
 }
 

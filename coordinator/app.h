@@ -17,7 +17,8 @@
 #include "net/httpd.h"
 #include "offload/key.h"
 
-#define APP_CONNECTIONS 16384 /* of nodes and visitors, held ones included */
+/* Of a server: of NODES_MAX nodes, and half as many visitors. */
+#define APP_CONNECTIONS 24576
 #define APP_BODY_MAX (256u << 10)
 #define APP_CONTROL_FETCHES 256 /* call-backs, keys and documents of sites */
 #define APP_SYNC_FETCHES 8192
@@ -54,7 +55,7 @@ struct app {
     struct store *store;
     struct fetcher *control, *pusher;
     struct httpd *httpd, *httpd_tls; /* NULL: no TLS */
-    unsigned crowd; /* with more requests under way others are put off */
+    unsigned places;                 /* connections of both, at most */
     struct admission *admission;
     struct geo *geo;
     struct memory *memory;

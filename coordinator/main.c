@@ -178,11 +178,12 @@ servers_create(struct app *app, int listen, int listen_tls,
                struct ol_error *err)
 {
     const struct options *o = app->options;
+    unsigned servers = listen_tls < 0 ? 1 : 2;
     struct httpd_options served = {
         .listen = o->listen,
         .listen_fd = &listen,
         .proxies = &o->proxies,
-        .max_connections = connections_max(listen_tls < 0 ? 1 : 2),
+        .max_connections = connections_max(servers),
         .max_connections_per_address = CONNECTIONS_PER_ADDRESS,
         .max_body = APP_BODY_MAX,
         .idle_s = IDLE_S,
@@ -191,7 +192,7 @@ servers_create(struct app *app, int listen, int listen_tls,
     };
     int rc = httpd_create(app->loop, &served, &app->httpd, err);
 
-    app->crowd = served.max_connections / 4 * 3;
+    app->places = servers * served.max_connections;
     if (rc != 0 || listen_tls < 0)
         return rc;
     rc = tls_load(o->tls_cert, o->tls_key, err);

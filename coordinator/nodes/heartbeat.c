@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "coordinator/call.h"
 #include "coordinator/ledger/ledger.h"
@@ -19,6 +20,7 @@
 #include "coordinator/nodes/standing.h"
 #include "coordinator/status/metrics.h"
 #include "coordinator/store/standing.h"
+#include "net/log.h"
 #include "offload/encoding.h"
 #include "offload/jws.h"
 
@@ -37,8 +39,10 @@ struct beat {
 
 /* Heartbeats that are held; one a node, so at most NODES_MAX. */
 struct beats {
+    const struct app *app;
     TAILQ_HEAD(beat_list, beat) held;
     unsigned count;
+    int64_t warned_ms; /* 0: never */
     uv_timer_t tick;
 };
 
@@ -450,6 +454,30 @@ heartbeat_answer_all(struct app *app)
         beat_answer(beat, NULL);
 }
 
+unsigned
+heartbeat_held(const struct app *app)
+{
+    return app->beats->count;
+}
+
+/* Each has a connection, and visitors want some. */
+static void
+places_warn(struct beats *beats, int64_t now)
+{
+    struct rlimit files;
+
+    if (beats->count <= beats->app->places / 4 * 3 ||
+        (beats->warned_ms != 0 && now - beats->warned_ms < HEARTBEAT_WARN_MS) ||
+        getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    beats->warned_ms = now;
+    log_warn("%u of %u connections are held by nodes: soon others find none; "
+             "raise the limit of open files, now %llu (LimitNOFILE of the "
+             "service, ulimit -n), or have more workers",
+             beats->count, beats->app->places,
+             (unsigned long long)files.rlim_cur);
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -457,6 +485,7 @@ on_tick(uv_timer_t *timer)
     int64_t now = app_ticks_ms();
     struct beat *beat, *next;
 
+    places_warn(beats, now);
     for (beat = TAILQ_FIRST(&beats->held); beat != NULL; beat = next) {
         next = TAILQ_NEXT(beat, link);
         if (beat->until_ms <= now && !beat->reading)
@@ -471,6 +500,7 @@ heartbeat_start(struct app *app)
 
     if (beats == NULL)
         return -ENOMEM;
+    beats->app = app;
     TAILQ_INIT(&beats->held);
     uv_timer_init(app->loop, &beats->tick);
     beats->tick.data = beats;

@@ -17,7 +17,8 @@
 
 #define PLACES_MAX 64
 #define PLACES_SHARE 8 /* a source has one in so many, and at least one */
-#define PLACES_RETRY_MAX_S 60 /* nodes wait no longer */
+/* Nodes wait no longer: their idle connections are not yet closed then. */
+#define PLACES_RETRY_MAX_S 45
 
 struct places {
     unsigned count, taken;
