@@ -13,7 +13,7 @@ my @torrent = qw(--follow-torrent=mem --enable-dht=false --enable-dht6=false
     --bt-enable-lpd=false --enable-peer-exchange=false --seed-time=0
     --bt-exclude-tracker=*);
 
-# The exit status, and whether the file is right; a second run if asked for.
+# Whether the file is right; leaves the exit status in the other.
 sub get {
     my ($url, @args) = @_;
 
@@ -36,10 +36,18 @@ for ([ 'a .meta4', 'meta4', @meta4 ], [ 'a .torrent', 'torrent', @torrent ]) {
     $m->first('dead');
     is get($url, @args), 'right', "$what, a dead node first: the file";
     $m->first('wrong');
-    is get($url, @args), 'right', "$what, a lying node first: the file";
-    cmp_ok $m->sent->{wrong}, '>', 0, 'though it had sent some';
+    # aria2 asks all at once: now and then the others have sent it all before.
+    my ($got, $lies);
+    for (1 .. 5) {
+        $got = get($url, @args);
+        $lies = $m->sent->{wrong};
+        last if $got ne 'right' || $lies;
+    }
+    is $got, 'right', "$what, a lying node first: the file";
+    cmp_ok $lies, '>', 0, 'though it had sent some';
     is get($m->alone($format), @args), 'right', "$what, no node: the file";
-    is $m->sent->{origin}, length $m->bytes, 'from the site';
+    # It gives up connections whose part another has, with bytes on the way.
+    cmp_ok $m->sent->{origin}, '>=', length $m->bytes, 'all from the site';
 }
 
 # Link and Digest on a redirect.

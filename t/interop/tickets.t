@@ -37,10 +37,10 @@ is $m->sent->{origin}, 0, 'from nodes';
 is_deeply get('f.bin', @aria2, $m->place('meta4')), [ 0, 1 ],
     'aria2, by .meta4';
 cmp_ok $m->sent->{origin}, '<', length $m->bytes, 'with nodes';
-is_deeply get('f.bin', qw(timeout 3 wget2 -q --no-config --no-hsts --tries=1),
+is_deeply get('f.bin', qw(timeout 30 wget2 -q --no-config --no-hsts --tries=1),
     $url), [ 0, 1 ], 'wget2, by links';
 is $m->sent->{origin}, 0, 'from nodes';
-is_deeply get('f.bin', qw(timeout 3 wget2 -q --no-config --no-hsts --tries=1),
+is_deeply get('f.bin', qw(timeout 30 wget2 -q --no-config --no-hsts --tries=1),
     $m->place('meta4')), [ 0, 1 ], 'wget2, by .meta4: no "&" to spoil';
 is $m->sent->{origin}, 0, 'from nodes';
 is_deeply get('f.bin', @aria2, $m->place('torrent')), [ 0, 1 ],

@@ -58,7 +58,7 @@ worker_processes 1;
 events { worker_connections 512; }
 http {
     types { application/octet-stream bin; }
-    log_format          sent '$server_port $uri $status $body_bytes_sent';
+    log_format          sent '$uri $status $body_bytes_sent $sent_http_content_type';
     access_log          %%DIR%%/origin-sent.log sent;
     root                %%DIR%%/html;
     offload_zone        8m;
@@ -106,7 +106,7 @@ sub _bad_nodes {
 events {}
 http {
     default_type application/octet-stream;
-    log_format   sent '$server_port $uri $status $body_bytes_sent';
+    log_format   sent '$uri $status $body_bytes_sent $sent_http_content_type';
     access_log   %%DIR%%/wrong-sent.log sent;
     server { listen 127.0.0.22:%%PORT%%; listen 127.0.0.1:%%PORT%%;
         root %%DIR%%/wrong; }
@@ -164,11 +164,14 @@ sub alone {
     return $format ? $place =~ s/sha256$/$format/r : "$url/f.bin";
 }
 
-# Bytes of the file's since last asked: from the site, from the wrong node,
-# and how many requests these two had; nodes: what is left of the file.
+# Bytes of the file's since last asked: from the site, from the wrong node.
+# What a client gave up counts as far as it was sent, read or not; manifests,
+# which the coordinator gets for its audits, do not.
 sub sent {
     my ($self) = @_;
 
+    # Each has one worker, which answers this after it has logged what was before.
+    $self->{t}->http(GET => $_->url . '/none') for @$self{qw(origin liar)};
     my %sent;
     for my $who (qw(origin wrong)) {
         my $log = $self->{t}->path("$who-sent.log");
@@ -177,8 +180,9 @@ sub sent {
         $self->{lines}{$who} = @lines;
         $sent{$who} = 0;
         for (@lines[ $from .. $#lines ]) {
-            my ($uri, $status, $bytes) = (split)[ 1 .. 3 ];
-            $sent{$who} += $bytes if $uri =~ m{/f\.bin$} && $status =~ /^20/;
+            my ($uri, $status, $bytes, $type) = split;
+            $sent{$who} += $bytes if $uri =~ m{/f\.bin$} && $status =~ /^20/
+                && $type eq 'application/octet-stream';
         }
     }
     return \%sent;
