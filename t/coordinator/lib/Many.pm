@@ -25,6 +25,7 @@ CONF
 my $GARBAGE = <<'CONF';
     server {
         listen       %%HOST%%:%%PORT%%;
+        access_log   %%DIR%%/garbage.log garbage;
         location / { return 200 "{garbage"; }
     }
 CONF
@@ -62,6 +63,7 @@ sub new {
 worker_rlimit_nofile 4096;
 events { worker_connections 4096; }
 http {
+    log_format garbage \$server_addr;
     access_log off;
     offload_zone        8m;
     offload_min_length  1k;
@@ -77,7 +79,8 @@ CONF
     $self->{slow} = [ map { IO::Socket::INET->new(Listen => 64, LocalAddr => $_,
         LocalPort => $port) or die "$_: $!" } addresses(3, $o{bad}) ];
     $self->join(@{ $self->{sites} },
-        map { "http://$_:$port" } map { addresses($_, $o{bad}) } 2, 3, 4);
+        @{ $self->{bad} = [ map { "http://$_:$port" }
+            map { addresses($_, $o{bad}) } 2, 3, 4 ] });
     $c->start;
     return $self;
 }
@@ -99,11 +102,11 @@ sub join {
     }
 }
 
-# How many have been synced with.
+# How many of these have been synced with, of the good ones without.
 sub synced {
-    my ($self) = @_;
+    my ($self, @urls) = @_;
 
-    my @ids = map { sha256_hex($_) } @{ $self->{sites} };
+    my @ids = map { sha256_hex($_) } @urls ? @urls : @{ $self->{sites} };
     my $count = 0;
     while (my @some = splice @ids, 0, 200) {
         $count += $self->{redis}->cli('EVAL', q{
@@ -115,6 +118,15 @@ sub synced {
         }, 0, @some);
     }
     return $count;
+}
+
+# How many of those that answer garbage have been asked.
+sub garbage {
+    my ($self) = @_;
+
+    my %asked = map { $_ => 1 } split /\n/,
+        $self->{t}->read('garbage.log') // '';
+    return scalar keys %asked;
 }
 
 # Seconds until the store knows what a visitor of the site may have.
