@@ -25,6 +25,10 @@ for my $how (qw(kill stop)) {
     is $c->id, $id, 'it has its key still';
     is $t->http(GET => $c->url . "/v1/sites/$site->{id}")->{status}, 200,
         'it knows the site';
+    # What is new has the store told of the next sync sooner.
+    my $new = "$how.bin";
+    $origin->file($new, $t->bytes(600_000, $how));
+    $origin->manifest($new);
     my $lost = 0;
     my $since = time;
     $t->wait_for(sub {
@@ -37,9 +41,6 @@ for my $how (qw(kill stop)) {
     my $r = $t->http(GET => $c->url . "/v1/content/$root/peers");
     is scalar(@{ $t->json($r->{content})->{peers} }), 2,
         'it knows who holds the file';
-    my $new = "$how.bin";
-    $origin->file($new, $t->bytes(600_000, $how));
-    $origin->manifest($new);
     $origin->wait_peers($new, \@nodes, 30);
     pass 'new files are placed';
 }
