@@ -61,7 +61,9 @@ sub browse {
         --disable-sync), '--user-data-dir=' . $t->path('profile-' . $t->next('profile')),
         '--dump-dom', $s->url('/page.html'));
     my ($told) = $r->{out} =~ m{<p id="told">(.*?)</p>}s or diag $r->{err};
-    my $log = substr $t->read('seen.log'), $seen;
+    # What the browser was given; an audit asks for a manifest, like a client.
+    my $log = join "\n", grep { m{"Mozilla/} }
+        split /\n/, substr $t->read('seen.log'), $seen;
     return ($told // '', join ' ', sort map { "$_->[1] $_->[0]" }
         grep { $file{ $_->[0] } } map { m{"GET /([^ ?]+)\S* [^"]*" (\d+)} ? [ $1, $2 ] : () }
         split /\n/, $log);
