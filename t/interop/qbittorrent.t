@@ -41,12 +41,16 @@ cmp_ok $m->sent->{origin}, '<', length $m->bytes, 'nodes sent of it';
 $m->first('dead');
 ok get($m->place('torrent')), 'a dead node first: the file';
 
+# Web seeds are asked in an order of its own, so the file may be there before
+# the liar is asked; then it is fetched once more, and has to be right each time.
 $m->first('wrong');
-ok get($m->place('torrent')), 'a lying node first: the file';
-# What it cut off is logged once nginx sees that.
-my $wrong = 0;
-ok $t->wait_for(sub { ($wrong += $m->sent->{wrong}) > 0 }, 'its log'),
-    'though it had sent some';
+my ($right, $wrong, $tries) = (1, 0, 0);
+for ($tries = 1; $tries <= 10 && !$wrong; $tries++) {
+    $right &&= get($m->place('torrent'));
+    $wrong = $m->sent->{wrong};
+}
+ok $right, 'a lying node first: the file';
+cmp_ok $wrong, '>', 0, 'though it had sent some' or diag "$tries tries";
 
 ok get($m->alone('torrent')), 'no node: the file';
 # It may ask for a block twice.
