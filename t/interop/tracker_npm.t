@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use Exchange;
 
 my $npm = abs_path(Offload::Test::build() . '/..') . '/npm';
-plan skip_all => 'no bittorrent-tracker in build/npm: make npm'
+die "npm's bittorrent-tracker is not in build/npm: run make npm\n"
     unless -e "$npm/ready";
 
 my $t = Offload::Test->new;

@@ -13,7 +13,7 @@ use constant NODES => 10_000;
 my $t = Offload::Test->new;
 my $redis = $t->redis;
 my $c = $t->coordinator(redis => $redis, args => [ '--audit-rate', 0 ]);
-my $before = $c->memory;
+my ($before, $idle) = ($c->memory, descriptors());
 
 my $start = time;
 my $crowd = Offload::Test::Crowd->new(test => $t, coordinators => [$c],
@@ -44,7 +44,7 @@ $t->wait_for(sub { $crowd->last->{beats} >= $beats + NODES },
 is $crowd->last->{slow}, 0, 'which were answered in time, too';
 my $full = $c->memory;
 $crowd->stop;
-$t->wait_for(sub { connections() < 10 }, 'the connections to end');
+$t->wait_for(sub { descriptors() < $idle + 10 }, 'the connections to end');
 my $left = sub { ($c->memory - $before) / NODES };
 $t->wait_for(sub { $left->() < 4 }, 'memory to be given back', 60);
 diag sprintf 'memory: %d KiB before, %d with %d nodes (%.1f KiB each), '
@@ -53,9 +53,9 @@ diag sprintf 'memory: %d KiB before, %d with %d nodes (%.1f KiB each), '
 cmp_ok +($full - $before) / NODES, '<', 20, 'at most 20 KiB for each';
 $t->done;
 
-sub connections {
+# Open descriptors of the workers.
+sub descriptors {
     my $sum = 0;
-    $sum += () = glob "/proc/$_/fd/*"
-        for split ' ', `pgrep -P @{[ $c->pid ]}`;
-    return $sum - 60;
+    $sum += () = glob "/proc/$_/fd/*" for $c->workers;
+    return $sum;
 }
