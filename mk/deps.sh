@@ -12,16 +12,17 @@ packages() {
     case $1 in
     build)
         echo gcc libc6-dev make pkg-config libjansson-dev libuv1-dev \
-            libmicrohttpd-dev libgnutls28-dev libhiredis-dev libcurl4-openssl-dev libssl-dev \
-            libmaxminddb-dev nginx-dev
+            libmicrohttpd-dev libgnutls28-dev libhiredis-dev \
+            libcurl4-openssl-dev libssl-dev libmaxminddb-dev nginx-dev
         ;;
     run)
         echo nginx redis-server openssl ca-certificates curl perl
         ;;
     test)
         echo perl openssl curl python3 python3-jwcrypto strace gdb wrk procps \
-            iproute2 man-db libnginx-mod-http-brotli-filter libnginx-mod-http-geoip2 \
-            libnginx-mod-http-js libnginx-mod-http-lua \
+            iproute2 util-linux man-db libnginx-mod-http-brotli-filter \
+            libnginx-mod-http-geoip2 libnginx-mod-http-js \
+            libnginx-mod-http-lua \
             libnginx-mod-http-image-filter libnginx-mod-http-xslt-filter \
             aria2 wget wget2 transmission-cli qbittorrent-nox rtorrent chromium
         node_packages
